@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * The contract between the kernel side and the daemon: every shape that crosses
+ * a map or the ring, its units, and the counters of the ledger. What both sides
+ * must compute alike lives beside it: parse.h, bucket.h, hash.h.
+ *
+ * Values are fixed-point "micros": 1 unit = 1,000,000 micros. A counter or timer
+ * value that needs more digits or range than that takes the slow path.
+ */
+#ifndef KSTATSD_H
+#define KSTATSD_H
+
+#ifndef __bpf__
+#include <linux/types.h>
+#endif
+
+#define MICROS 1000000
+
+/* Two windows: one open for the kernel to write, one closed for the daemon to read. */
+#define WINDOWS 2
+
+/* Longest datagram UDP over IPv4 carries, and the longest the kernel parses itself. */
+#define DATAGRAM_MAX 65507
+#define PAYLOAD_FAST_MAX 8192
+
+/* Name and tags of a series together, in bytes, on the fast path. */
+#define KEY_MAX 256
+/* Name and tags each start on an 8-byte boundary and are padded with zeros. */
+#define KEY_BYTES (KEY_MAX + 16)
+
+/* A set keeps a HyperLogLog sketch of 2^HLL_BITS one-byte registers: 1.6 % standard error. */
+#define HLL_BITS 12
+#define HLL_REGISTERS (1 << HLL_BITS)
+
+enum metric_type {
+	METRIC_COUNTER,
+	METRIC_TIMER,
+	METRIC_GAUGE,
+	METRIC_SET,
+	METRIC_TYPES,
+};
+
+/* One series that the kernel knows. Index: slot. Written once, before its hash is published. */
+struct series_entry {
+	__u64 hash;	/* its key in the map `slots`; 0: the slot was never used */
+	__u16 name_len; /* bytes, without padding */
+	__u16 tags_len; /* bytes; 0: no tags. Text after "|#", as sent */
+	__u8 type;	/* enum metric_type */
+	__u8 pad[3];
+	__u8 key[KEY_BYTES]; /* name at 0, tags at the next multiple of 8 behind the name */
+};
+
+/*
+ * Cells: the folded values of one series. Those of counters and timers exist once per
+ * (window, CPU, series), those of gauges and sets once per (window, series).
+ * A cell of zeros is an untouched one.
+ */
+struct counter_cell {
+	__s64 sum; /* micros, value times 1/rate */
+	__u64 used;
+};
+
+struct timer_cell {
+	__u64 count;	  /* samples received */
+	__u64 weight;	  /* sum of 1/rate */
+	__u64 sum_lo;	  /* sum of values, 128-bit two's complement, micros */
+	__u64 sum_hi;
+	__u64 squares_lo; /* sum of squared values, 128-bit, micros squared */
+	__u64 squares_hi;
+	__u64 min_key;	  /* ~order_key(smallest value); 0: none */
+	__u64 max_key;	  /* order_key(largest value); 0: none */
+};
+
+struct gauge_cell {
+	__s64 value;   /* micros: absolute if set, else the sum of deltas in this window */
+	__u32 set;     /* an absolute value was written in this window */
+	__u32 touched;
+	__u32 slow;    /* a write took the slow path: all later ones of this window follow it */
+	__u32 pad;
+};
+
+struct set_cell {
+	__u64 members;	 /* distinct values in the window's member map */
+	__u32 estimated; /* the limit was reached: the rest is in the sketch only */
+	__u32 touched;
+};
+
+/* Key of a histogram bucket: how often values of one series fell there on one CPU. */
+struct bucket_key {
+	__u32 cell;  /* timer cell index, as in series */
+	__s16 index; /* bucket.h */
+	__u16 cpu;
+};
+
+/* Key of one distinct value of a set. */
+struct member_key {
+	__u64 cell; /* set cell index */
+	__u64 hash[2]; /* keyed 128-bit hash of the value's bytes */
+};
+
+/* One raw sample of timers.mode: exact. */
+struct sample {
+	__s64 value; /* micros */
+	__u32 cell;  /* timer cell index */
+	__u32 weight; /* 1/rate; 0: a sample that was reserved and never written */
+};
+
+/* What the fast path hands over, through the ring. */
+enum record_kind {
+	RECORD_DATAGRAM = 1, /* whole and unparsed; the daemon decides whether it is accepted */
+	RECORD_LINES,	     /* unparsed rest of a datagram that is accounted for already */
+};
+
+struct record {
+	__u64 time; /* CLOCK_MONOTONIC, nanoseconds */
+	__u32 len;  /* bytes of data */
+	__u32 segment; /* bytes per datagram in data (UDP_SEGMENT); 0: one datagram */
+	__u32 pid;  /* thread group of the sender; 0: unknown to this hook */
+	__u16 window;
+	__u16 kind; /* enum record_kind */
+	__u8 data[];
+};
+
+/*
+ * The ledger: for datagrams and for lines, seen = accepted + rejected + lost, reason by
+ * reason. Each row is (enum suffix, exported name, meaning). Kernel and daemon each keep
+ * one per window; the sum of both is what is exported.
+ */
+#define LEDGER(X)                                                                                        \
+	X(DATAGRAMS_SEEN, "datagrams.seen", "sent to a captured port")                                   \
+	X(DATAGRAMS_ACCEPTED, "datagrams.accepted", "parsed, in the kernel or in the daemon")            \
+	X(DATAGRAMS_EMPTY, "datagrams.rejected.empty", "no payload")                                     \
+	X(DATAGRAMS_OVERSIZE, "datagrams.rejected.oversize", "longer than UDP can carry")                \
+	X(DATAGRAMS_RING_FULL, "datagrams.lost.ring_full", "slow path: the ring was full")               \
+	X(DATAGRAMS_UNREADABLE, "datagrams.lost.unreadable", "payload could not be read")                \
+	X(DATAGRAMS_CORKED, "datagrams.lost.corked", "piece of a corked datagram (MSG_MORE, UDP_CORK)") \
+	X(DATAGRAMS_SKIPPED, "datagrams.lost.skipped", "kernel skipped the program (recursion_misses)")  \
+	X(LINES_SEEN, "lines.seen", "non-empty lines in accepted datagrams")                             \
+	X(LINES_ACCEPTED, "lines.accepted", "folded into a series")                                      \
+	X(LINES_NAME, "lines.rejected.name", "no name before the colon")                                 \
+	X(LINES_VALUE, "lines.rejected.value", "no value, or not a finite decimal number")               \
+	X(LINES_TYPE, "lines.rejected.type", "no type, or not c, ms, g, s, h, d")                        \
+	X(LINES_RATE, "lines.rejected.rate", "sample rate not above 0 and at most 1")                    \
+	X(LINES_FIELD, "lines.rejected.field", "a field that is neither rate nor tags nor known")        \
+	X(LINES_TOO_LONG, "lines.rejected.too_long", "longer than the daemon accepts")                   \
+	X(LINES_SERIES_LIMIT, "lines.lost.series_limit", "limits.series reached")                        \
+	X(LINES_RING_FULL, "lines.lost.ring_full", "slow path: the ring was full")                       \
+	X(SLOW_DATAGRAMS, "slow.datagrams", "datagrams that took the slow path whole")                   \
+	X(SLOW_LINES, "slow.lines", "lines that took the slow path")                                     \
+	X(RETRIED, "slow.retried", "payloads read at the return of the send, after a page fault")        \
+	X(ABSORBED, "absorbed", "datagrams ended at the sender")
+
+enum ledger_counter {
+#define LEDGER_ENUM(suffix, name, meaning) LEDGER_##suffix,
+	LEDGER(LEDGER_ENUM)
+#undef LEDGER_ENUM
+		LEDGER_COUNTERS,
+};
+
+/* One per (window, CPU) in the kernel; sized to whole cache lines. */
+struct ledger {
+	__u64 n[24];
+};
+
+#define SIZE_IS(type, bytes) _Static_assert(sizeof(type) == (bytes), "contract: " #type " is not " #bytes " bytes")
+SIZE_IS(struct series_entry, 288);
+SIZE_IS(struct counter_cell, 16);
+SIZE_IS(struct timer_cell, 64);
+SIZE_IS(struct gauge_cell, 24);
+SIZE_IS(struct set_cell, 16);
+SIZE_IS(struct bucket_key, 8);
+SIZE_IS(struct member_key, 24);
+SIZE_IS(struct sample, 16);
+SIZE_IS(struct record, 24);
+SIZE_IS(struct ledger, 192);
+_Static_assert(LEDGER_COUNTERS <= 24, "contract: struct ledger is too small");
+
+#endif /* KSTATSD_H */

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * What one window held, as numbers ready to be formatted. Immutable; sinks share it by
+ * reference. No formatter reads a clock or a socket.
+ */
+#ifndef CORE_SNAPSHOT_H
+#define CORE_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "kstatsd.h"
+
+/* One percentile of a timer, statsd's fields count_P, mean_P, upper_P (lower_P), sum_P, sum_squares_P. */
+struct percentile_stats {
+	uint64_t count;
+	double boundary; /* upper_P, or lower_P for a negative percentile */
+	double sum, sum_squares, mean;
+};
+
+struct timer_stats {
+	double count; /* weighted by 1/rate, as in statsd */
+	double sum, sum_squares, mean, median, std, upper, lower; /* over samples, not weighted */
+	uint64_t samples;
+};
+
+struct metric {
+	enum metric_type type;
+	const char *name; /* safe for every sink: [a-zA-Z0-9_.-], NUL-terminated */
+	const char *tags; /* "k=v;k2=v2", sorted, safe; "" for none */
+	union {
+		double counter;	    /* sum over the window */
+		double gauge;
+		struct {
+			double count;
+			bool estimated; /* the count is a HyperLogLog estimate */
+		} set;
+		struct timer_stats timer;
+	};
+	/* Timers only: snapshot->percentile_count entries; an entry with count 0 is not to be sent. */
+	const struct percentile_stats *percentiles;
+};
+
+struct snapshot {
+	int64_t timestamp; /* Unix seconds: the end of the window */
+	double seconds;	   /* the window's true length */
+	const double *percentiles; /* as configured, e.g. 90, 99.9, -10 */
+	size_t percentile_count;
+	const struct metric *metrics; /* sorted by type, then name, then tags */
+	size_t count;
+};
+
+struct snapshot *snapshot_ref(struct snapshot *snapshot);
+/* Drops one reference; the last frees. Safe on NULL. */
+void snapshot_free(struct snapshot *snapshot);
+
+#endif /* CORE_SNAPSHOT_H */

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * All series that the daemon knows, and what each of the two windows holds of them.
+ * The probe side folds what it drains into window 0 or 1; the flush closes one window
+ * into a snapshot. Opens no socket, knows no BPF, reads no clock.
+ *
+ * Two series are one when their canonical names are: the name made safe (statsd's
+ * sanitising) and the tags made safe, sorted by key. So "a b:1|c" and "a_b:1|c" meet
+ * here, as they do in statsd, while the kernel keeps them apart by their bytes.
+ */
+#ifndef CORE_STORE_H
+#define CORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "kstatsd.h"
+
+struct store;
+struct series;
+
+struct store_options {
+	size_t series_max; /* over it store_series() returns NULL */
+	bool exact_timers; /* keep raw samples, statistics to the last digit */
+	size_t set_exact_max; /* distinct values a set counts exactly */
+	const double *percentiles; /* as in store_set_percentiles() */
+	size_t percentile_count;
+};
+
+/* NULL when out of memory. The caller frees with store_free(). */
+struct store *store_new(const struct store_options *options);
+void store_free(struct store *store);
+
+/*
+ * The percentiles that snapshots compute for timers: 90, 99.9, -10 (statsd's lower_top10).
+ * The array is copied. -ENOMEM leaves the old ones.
+ */
+int store_set_percentiles(struct store *store, const double *percentiles, size_t count);
+
+/*
+ * Finds or creates the series of raw name and tags bytes as they were sent (tags: the
+ * text after "|#", len 0 for none; neither is NUL-terminated). The store owns the result;
+ * it stays valid until store_close() drops it as idle, which it never does while
+ * series_hold() is in force (the kernel still has a slot for it).
+ * NULL: the limit is reached or memory is out.
+ */
+struct series *store_series(struct store *store, enum metric_type type, const void *name, size_t name_len,
+			    const void *tags, size_t tags_len);
+void series_hold(struct series *series);
+void series_release(struct series *series);
+
+/* Exact sums from the kernel's cells. Micros; squares in micros squared. */
+struct timer_sums {
+	uint64_t count;	 /* samples */
+	uint64_t weight; /* sum of 1/rate */
+	__int128 sum;
+	unsigned __int128 squares;
+	int64_t min, max;
+};
+
+/* `window` is 0 or 1. Each is to be called on a series of the matching type. */
+void series_fold_counter(struct series *series, unsigned int window, __int128 micros);
+void series_fold_timer(struct series *series, unsigned int window, const struct timer_sums *sums);
+/* How many samples of the sums above fell into a bucket (bucket.h index). -ENOMEM. */
+int series_fold_bucket(struct series *series, unsigned int window, int16_t index, uint64_t count);
+/* One raw sample, timers.mode: exact; counts towards count, sum, everything. -ENOMEM. */
+int series_fold_sample(struct series *series, unsigned int window, int64_t micros, uint64_t weight);
+/* set: `micros` replaces what the gauge was when the window opened; else it is added to it.
+ * To be called before the series_*_gauge() calls of the same window. */
+void series_fold_gauge(struct series *series, unsigned int window, bool set, int64_t micros);
+/* A distinct value of a set by its keyed hash. -ENOMEM. */
+int series_fold_member(struct series *series, unsigned int window, const uint64_t hash[2]);
+/* Merges a sketch of HLL_REGISTERS bytes: the set's count becomes an estimate. -ENOMEM. */
+int series_fold_sketch(struct series *series, unsigned int window, const uint8_t *registers);
+
+/* One observation of the slow path, in the order it was sent. Finite values only. -ENOMEM. */
+void series_add_counter(struct series *series, unsigned int window, double value, double weight);
+int series_add_timer(struct series *series, unsigned int window, double value, double weight);
+int series_set_gauge(struct series *series, unsigned int window, double value);
+int series_adjust_gauge(struct series *series, unsigned int window, double delta);
+
+/* Adds to a counter of the daemon's own, say "kstatsd.lines.seen". -ENOMEM. */
+int store_count_self(struct store *store, unsigned int window, const char *name, uint64_t value);
+
+struct snapshot;
+/*
+ * Ends `window`: computes a snapshot of every series touched in it (the caller frees it
+ * with snapshot_free()) and empties the window. `seconds` is the time that really passed.
+ * Gauges keep their value for later deltas. NULL when out of memory (nothing is lost then:
+ * the window stays as it was).
+ */
+struct snapshot *store_close(struct store *store, unsigned int window, int64_t timestamp, double seconds);
+
+size_t store_series_count(const struct store *store);
+
+#endif /* CORE_STORE_H */
