@@ -12,7 +12,7 @@
  * bounds 1e6 * 2^(i/64), shifted likewise. Those are the same 64 numbers in every octave:
  *
  *     2^63                                                         2^64
- *       |--T0--T1--T2-- ... --T58==1e6<<44--T59-- ... --T63---------|
+ *       |--T0--T1--T2-- ... --T59==1e6<<44--T60-- ... --T63---------|
  *
  * All but one (1e6 itself) are irrational, so comparing with their floor is exact.
  * The top six bits below the leading one choose where to start; two comparisons finish.
@@ -85,7 +85,7 @@ static inline __attribute__((always_inline)) __s32 bucket_exponent(__u64 micros)
 	__u64 mantissa = micros << ((64 - length) & 63);
 	__u32 position = bucket_start[(mantissa >> 57) & 63] & 63;
 
-	/* start[] never exceeds 63; the mask above only tells the verifier so. */
+	/* the masks only tell the verifier what is so anyway: a shift below 64, a start of at most 63. */
 	position += mantissa > bucket_bounds[position];
 	position += mantissa > bucket_bounds[position];
 	return ((__s32)length - 20) * BUCKETS_PER_OCTAVE + (__s32)position - BUCKET_UNIT_POSITION;

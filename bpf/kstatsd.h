@@ -99,7 +99,7 @@ struct member_key {
 };
 
 /* One raw sample of timers.mode: exact. */
-struct sample {
+struct raw_sample {
 	__s64 value; /* micros */
 	__u32 cell;  /* timer cell index */
 	__u32 weight; /* 1/rate; 0: a sample that was reserved and never written */
@@ -170,7 +170,7 @@ SIZE_IS(struct gauge_cell, 24);
 SIZE_IS(struct set_cell, 16);
 SIZE_IS(struct bucket_key, 8);
 SIZE_IS(struct member_key, 24);
-SIZE_IS(struct sample, 16);
+SIZE_IS(struct raw_sample, 16);
 SIZE_IS(struct record, 24);
 SIZE_IS(struct ledger, 192);
 _Static_assert(LEDGER_COUNTERS <= 24, "contract: struct ledger is too small");

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * Every map and every setting of the capture programs. The daemon sets sizes and the
+ * constants below before it loads; after that only ports_mask and absorb_until change.
+ *
+ * Windows: the one-entry map `window` points to an inner map that holds the number of the
+ * open window. To close it the daemon points `window` to the other one; the kernel promises
+ * that once that update returns no program still runs with the old number
+ * (maybe_wait_bpf_programs, commit 1ae80cf31938). All cells are indexed by window, so one
+ * exchange moves every map at once and a datagram never straddles two windows.
+ */
+#ifndef MAPS_BPF_H
+#define MAPS_BPF_H
+
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include "kstatsd.h"
+#include "parse.h"
+
+/* Where CPUs may be shared in the middle of a program, that many tasks may be inside at once. */
+#define SCRATCHES 4
+
+/* CPUs the kernel may ever bring up; cells and scratches exist for each. */
+const volatile __u32 cpu_count = 1;
+const volatile __u32 scratch_count = SCRATCHES; /* per CPU: 1 where nothing preempts the program */
+/* Tasks may preempt each other inside the program: sums are then added atomically. */
+const volatile bool cpu_is_shared = true;
+const volatile bool exact_timers = false;
+const volatile bool absorb = false;
+const volatile __u32 cells_max[METRIC_TYPES] = { 1, 1, 1, 1 };
+const volatile __u32 samples_max = 1; /* per window */
+const volatile __u32 set_exact_max = 1;
+const volatile __u64 key_seed[2] = { 1, 2 };
+
+/* One bit per UDP port. */
+volatile __u64 ports_mask[1024];
+/* CLOCK_MONOTONIC ns: datagrams are absorbed until then, unless the daemon says further. */
+volatile __u64 absorb_until;
+/* Cells handed out so far of each type; recycled ones come back through `recycled_*`. */
+__u32 cells_used[METRIC_TYPES];
+__u32 samples_used[WINDOWS];
+/* An unparsed datagram of this window took the slow path: its gauges may, so all of them do, in order. */
+volatile __u32 gauges_follow[WINDOWS];
+
+struct window_number {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+};
+struct window_number window_0 SEC(".maps");
+struct window_number window_1 SEC(".maps");
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(values, struct window_number);
+} window SEC(".maps") = {
+	.values = { &window_0 },
+};
+
+/* Hash of name, tags and type -> slot. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, __u64);
+	__type(value, __u32);
+} slots SEC(".maps");
+
+/* Sizes of 1 are placeholders: the daemon sets them from its limits. */
+#define CELL_MAP(name, cell)                            \
+	struct {                                        \
+		__uint(type, BPF_MAP_TYPE_ARRAY);       \
+		__uint(max_entries, 1);                 \
+		__uint(map_flags, BPF_F_MMAPABLE);      \
+		__type(key, __u32);                     \
+		__type(value, cell);                    \
+	} name SEC(".maps")
+
+CELL_MAP(series, struct series_entry);	 /* [slot] */
+CELL_MAP(counters, struct counter_cell); /* [(window * cpu_count + cpu) * cells_max[type] + cell] */
+CELL_MAP(timers, struct timer_cell);	 /* the same */
+CELL_MAP(gauges, struct gauge_cell);	 /* [window * cells_max[type] + cell] */
+CELL_MAP(sets, struct set_cell);	 /* the same */
+CELL_MAP(samples, struct raw_sample);	 /* [window * samples_max + n] */
+CELL_MAP(ledgers, struct ledger);	 /* [window * cpu_count + cpu] */
+
+struct sketch {
+	__u64 words[HLL_REGISTERS / 8]; /* eight registers each */
+};
+CELL_MAP(sketches, struct sketch); /* [window * cells_max[type] + cell] */
+
+/* Cells of series that the daemon retired. */
+#define RECYCLED_MAP(name)                              \
+	struct {                                        \
+		__uint(type, BPF_MAP_TYPE_QUEUE);       \
+		__uint(max_entries, 1);                 \
+		__type(value, __u32);                   \
+	} name SEC(".maps")
+
+RECYCLED_MAP(recycled_counters);
+RECYCLED_MAP(recycled_timers);
+RECYCLED_MAP(recycled_gauges);
+RECYCLED_MAP(recycled_sets);
+
+struct bucket_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct bucket_key);
+	__type(value, __u64);
+};
+struct bucket_map buckets_0 SEC(".maps");
+struct bucket_map buckets_1 SEC(".maps");
+
+struct member_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct member_key);
+	__type(value, __u8);
+};
+struct member_map members_0 SEC(".maps");
+struct member_map members_1 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} ring SEC(".maps");
+
+/* One cache line per CPU: which of its scratches are taken. */
+struct cpu_state {
+	__u64 taken;
+	__u64 pad[7];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct cpu_state);
+} cpus SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct scratch);
+} scratches SEC(".maps");
+
+/* A run of a program: where it writes. */
+struct run {
+	__u32 window;
+	__u32 cpu;
+	__u64 time;
+	__u32 pid;
+	struct ledger *ledger;
+};
+
+/* Adds to what only this CPU writes. */
+#define add_to(target, amount)                                           \
+	do {                                                             \
+		if (cpu_is_shared)                                       \
+			__sync_fetch_and_add((target), (amount));        \
+		else                                                     \
+			*(target) += (amount);                           \
+	} while (0)
+
+#define count(run, counter) add_to(&(run)->ledger->n[LEDGER_##counter], 1)
+
+static __always_inline __u32 open_window(void)
+{
+	__u32 zero = 0, *number;
+	void *inner;
+
+	inner = bpf_map_lookup_elem(&window, &zero);
+	if (!inner)
+		return 0;
+	number = bpf_map_lookup_elem(inner, &zero);
+	return number ? *number & (WINDOWS - 1) : 0;
+}
+
+/* False only if the map is smaller than the daemon promised. */
+static __always_inline bool run_begin(struct run *run)
+{
+	__u32 index;
+
+	run->cpu = bpf_get_smp_processor_id();
+	run->window = open_window();
+	run->time = 0;
+	run->pid = 0;
+	index = run->window * cpu_count + run->cpu;
+	run->ledger = bpf_map_lookup_elem(&ledgers, &index);
+	return run->ledger;
+}
+
+#endif /* MAPS_BPF_H */

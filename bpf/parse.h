@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * The statsd line parser, one source for the kernel, the daemon and the fuzzer. Reads a
+ * line, says where its parts are and what its numbers mean; looks nothing up, keeps nothing.
+ *
+ *     page.load:320.5|ms|@0.1|#env:prod,host:a
+ *     ^^^^^^^^^ ^^^^^ ^^  ^^^  ^^^^^^^^^^^^^^^
+ *     name      value type rate tags
+ *
+ * One loop per field. Between fields the position goes through memory (cursor_set(),
+ * cursor()): so the verifier forgets which iteration a loop ended in, and checks what
+ * follows once instead of once per iteration.
+ *
+ * In the kernel the loops are short; what does not fit them is PARSE_SLOW there, and the
+ * daemon parses the same bytes with the longer limits.
+ */
+#ifndef KSTATSD_PARSE_H
+#define KSTATSD_PARSE_H
+
+#include "kstatsd.h"
+
+#define parse_inline static inline __attribute__((always_inline))
+
+#ifdef __bpf__
+#define NAME_SCAN (KEY_MAX + 1)
+#define TAGS_SCAN (KEY_MAX + 1)
+#define VALUE_SCAN 129
+#define LINE_SCAN 512
+#define FIELDS_SCAN 4
+/* What the compiler holds in registers goes to memory, where the verifier forgets it. */
+#define forget() asm volatile("" ::: "memory")
+#define no_unroll _Pragma("clang loop unroll(disable)")
+#else
+#define NAME_SCAN PAYLOAD_FAST_MAX
+#define TAGS_SCAN PAYLOAD_FAST_MAX
+#define VALUE_SCAN PAYLOAD_FAST_MAX
+#define LINE_SCAN PAYLOAD_FAST_MAX
+#define FIELDS_SCAN 16
+#define forget()
+#define no_unroll
+#endif
+
+#define WHOLE_DIGITS 12	   /* digits before the point that fit micros in 64 bits, with room to add */
+#define FRACTION_DIGITS 6  /* digits behind the point that micros hold */
+#define RATE_DIGITS 9
+
+#define CURSOR_MASK 16383
+/* Behind the last position a scan may read on, and a word may begin. */
+#ifdef __bpf__
+#define PAYLOAD_BYTES (CURSOR_MASK + 1 + LINE_SCAN + 8)
+#else
+#define PAYLOAD_BYTES (CURSOR_MASK + 1 + PAYLOAD_FAST_MAX + 8)
+#endif
+
+enum parse_result {
+	PARSE_OK,     /* line is filled; see wide */
+	PARSE_EMPTY,  /* nothing between two newlines */
+	PARSE_REJECT, /* line.reason says why */
+	PARSE_SLOW,   /* in the kernel only: longer than its limits; the cursor is lost */
+};
+
+/* Numbers that micros or an integer weight cannot hold exactly; their text decides. */
+#define WIDE_VALUE 1
+#define WIDE_RATE 2
+
+/* Where a part of a line lies in scratch.payload. */
+struct text {
+	__u32 at;
+	__u32 len;
+};
+
+struct statsd_line {
+	struct text name;
+	struct text value_text;
+	struct text rate; /* len 0: none */
+	struct text tags; /* len 0: none */
+	__s64 value;  /* micros, unless WIDE_VALUE; 0 for a set */
+	__u64 weight; /* 1/rate, unless WIDE_RATE */
+	__u8 type;    /* enum metric_type */
+	__u8 sign;    /* '+', '-' or 0, as written */
+	__u8 wide;
+	__u8 reason;  /* enum ledger_counter, if rejected */
+	__u8 is_ms;   /* "ms", which may not be negative, as opposed to "h" and "d" */
+	__u8 pad[3];
+	__u32 count;  /* digits just read */
+	__u64 number; /* what they make */
+};
+
+/* One payload being parsed. payload[len] must be '\n'. */
+struct scratch {
+	__u32 pos; /* cursor: first byte not yet read */
+	__u32 len;
+	__u32 seen, accepted; /* lines of this payload */
+	struct statsd_line line;
+	__u8 payload[PAYLOAD_BYTES];
+};
+
+parse_inline void cursor_set(struct scratch *s, __u32 pos)
+{
+	*(volatile __u32 *)&s->pos = pos;
+	forget();
+}
+
+parse_inline __u32 cursor(const struct scratch *s)
+{
+	return *(const volatile __u32 *)&s->pos & CURSOR_MASK;
+}
+
+/* Lengths are read afresh each time, for the verifier's sake again: it learns nothing from a comparison. */
+parse_inline __u32 text_len(const struct text *text)
+{
+	return *(const volatile __u32 *)&text->len;
+}
+
+parse_inline __u8 cursor_byte(const struct scratch *s)
+{
+	return s->payload[cursor(s)];
+}
+
+parse_inline int parse_reject(struct scratch *s, enum ledger_counter reason)
+{
+	s->line.reason = reason;
+	return PARSE_REJECT;
+}
+
+/*
+ *     page.load:320.5|ms
+ *     ^^^^^^^^^
+ */
+parse_inline int parse_name(struct scratch *s)
+{
+	const __u8 *text = s->payload + cursor(s);
+	__u8 byte = 0;
+	__u32 i;
+
+	no_unroll for (i = 0; i < NAME_SCAN; i++)
+	{
+		byte = text[i];
+		if (byte == ':' || byte == '\n')
+			break;
+	}
+	s->line.name.len = i;
+	cursor_set(s, cursor(s) + i);
+	if (byte == ':')
+		return i ? PARSE_OK : parse_reject(s, LEDGER_LINES_NAME);
+	if (byte == '\n')
+		return i ? parse_reject(s, LEDGER_LINES_VALUE) : PARSE_EMPTY;
+	return PARSE_SLOW;
+}
+
+/* Reads at most `max` digits at the cursor into line.number, their count into line.count. */
+parse_inline void parse_digits(struct scratch *s, __u64 number, __u32 max)
+{
+	const __u8 *text = s->payload + cursor(s);
+	__u8 digit;
+	__u32 i;
+
+	no_unroll for (i = 0; i < max; i++)
+	{
+		digit = text[i] - '0';
+		if (digit > 9)
+			break;
+		number = number * 10 + digit;
+	}
+	*(volatile __u64 *)&s->line.number = number;
+	*(volatile __u32 *)&s->line.count = i;
+	cursor_set(s, cursor(s) + i);
+}
+
+parse_inline __u32 digits_read(const struct scratch *s)
+{
+	return *(const volatile __u32 *)&s->line.count;
+}
+
+parse_inline __u64 number_read(const struct scratch *s)
+{
+	return *(const volatile __u64 *)&s->line.number;
+}
+
+/* 10^n, n at most RATE_DIGITS. */
+parse_inline __u64 power_of_ten(__u32 n)
+{
+	static const __u32 powers[16] = { 1,	  10,	    100,      1000,	 10000,
+					  100000, 1000000,  10000000, 100000000, 1000000000 };
+
+	return powers[n & 15];
+}
+
+/* A decimal that micros hold: true, and the value in line.value. The cursor is behind it. */
+parse_inline int parse_decimal(struct scratch *s)
+{
+	__u32 whole, fraction = 0;
+	__u64 number;
+
+	parse_digits(s, 0, WHOLE_DIGITS);
+	whole = digits_read(s);
+	number = number_read(s) * MICROS;
+	if (cursor_byte(s) == '.') {
+		cursor_set(s, cursor(s) + 1);
+		parse_digits(s, 0, FRACTION_DIGITS);
+		fraction = digits_read(s);
+		number += number_read(s) * power_of_ten((FRACTION_DIGITS - fraction) & 7);
+	}
+	s->line.value = s->line.sign == '-' ? -(__s64)number : (__s64)number;
+	return whole + fraction > 0;
+}
+
+/*
+ *     page.load:320.5|ms
+ *               ^^^^^
+ * Whether text that is no plain decimal is a number at all depends on the type.
+ */
+parse_inline int parse_value(struct scratch *s)
+{
+	struct statsd_line *line = &s->line;
+	__u32 at = cursor(s), i;
+	__u8 byte = s->payload[at];
+	const __u8 *text;
+
+	*(volatile __u32 *)&line->value_text.at = at;
+	line->sign = byte == '+' || byte == '-' ? byte : 0;
+	if (line->sign)
+		cursor_set(s, at + 1);
+	if (parse_decimal(s) && cursor_byte(s) == '|') {
+		line->value_text.len = cursor(s) - line->value_text.at;
+		return PARSE_OK;
+	}
+
+	line->wide |= WIDE_VALUE;
+	at = *(volatile __u32 *)&line->value_text.at & CURSOR_MASK;
+	text = s->payload + at;
+	byte = 0;
+	no_unroll for (i = 0; i < VALUE_SCAN; i++)
+	{
+		byte = text[i];
+		if (byte == '|' || byte == '\n')
+			break;
+	}
+	line->value_text.len = i;
+	cursor_set(s, at + i);
+	if (byte == '|')
+		return PARSE_OK;
+	return byte == '\n' ? parse_reject(s, i ? LEDGER_LINES_TYPE : LEDGER_LINES_VALUE) : PARSE_SLOW;
+}
+
+/* statsd trims what stands behind the type: "5|c\r" is a counter. */
+parse_inline void skip_blanks(struct scratch *s)
+{
+	const __u8 *text = s->payload + cursor(s);
+	__u32 i;
+
+	no_unroll for (i = 0; i < 4; i++)
+	{
+		if (text[i] != ' ' && text[i] != '\r' && text[i] != '\t')
+			break;
+	}
+	cursor_set(s, cursor(s) + i);
+}
+
+/*
+ *     page.load:320.5|ms|@0.1
+ *                     ^^
+ */
+parse_inline int parse_type(struct scratch *s)
+{
+	__u32 at = cursor(s);
+	__u8 first = s->payload[at], second = s->payload[at + 1];
+	__u32 len = 1;
+
+	if (first == 'c') {
+		s->line.type = METRIC_COUNTER;
+	} else if (first == 'm' && second == 's') {
+		s->line.type = METRIC_TIMER;
+		s->line.is_ms = 1;
+		len = 2;
+	} else if (first == 'g') {
+		s->line.type = METRIC_GAUGE;
+	} else if (first == 's') {
+		s->line.type = METRIC_SET;
+	} else if (first == 'h' || first == 'd') {
+		s->line.type = METRIC_TIMER;
+	} else {
+		return parse_reject(s, LEDGER_LINES_TYPE);
+	}
+	cursor_set(s, at + len);
+	skip_blanks(s);
+	return PARSE_OK;
+}
+
+/* What follows a field: the next one or the end of the line. */
+parse_inline int at_field_end(const struct scratch *s)
+{
+	__u8 byte = cursor_byte(s);
+
+	return byte == '|' || byte == '\n';
+}
+
+/* Moves the cursor to the end of the field. */
+parse_inline int skip_field(struct scratch *s)
+{
+	const __u8 *text = s->payload + cursor(s);
+	__u32 i;
+
+	no_unroll for (i = 0; i < TAGS_SCAN; i++)
+	{
+		if (text[i] == '|' || text[i] == '\n')
+			break;
+	}
+	cursor_set(s, cursor(s) + i);
+	return i < TAGS_SCAN ? PARSE_OK : PARSE_SLOW;
+}
+
+/*
+ *     page.load:320.5|ms|@0.1
+ *                         ^^^
+ * 1/rate is an integer for 1, 0.5, 0.25, 0.1, 0.01: those are the kernel's.
+ */
+parse_inline int parse_rate(struct scratch *s)
+{
+	struct statsd_line *line = &s->line;
+	__u64 number, scale = 1;
+
+	*(volatile __u32 *)&line->rate.at = cursor(s);
+	parse_digits(s, 0, 2);
+	if (cursor_byte(s) == '.') {
+		number = number_read(s);
+		cursor_set(s, cursor(s) + 1);
+		parse_digits(s, number, RATE_DIGITS);
+		scale = power_of_ten(digits_read(s));
+	}
+	skip_blanks(s);
+	line->rate.len = cursor(s) - line->rate.at;
+	number = number_read(s);
+	if (at_field_end(s) && number > 0 && number <= scale && scale % number == 0) {
+		line->weight = scale / number;
+		return PARSE_OK;
+	}
+
+	line->wide |= WIDE_RATE;
+	cursor_set(s, *(volatile __u32 *)&line->rate.at);
+	if (skip_field(s))
+		return PARSE_SLOW;
+	line->rate.len = cursor(s) - line->rate.at;
+	return PARSE_OK;
+}
+
+/*
+ *     page.load:320.5|ms|@0.1|#env:prod,host:a
+ *                              ^^^^^^^^^^^^^^^
+ */
+parse_inline int parse_tags(struct scratch *s)
+{
+	struct statsd_line *line = &s->line;
+
+	*(volatile __u32 *)&line->tags.at = cursor(s);
+	if (skip_field(s))
+		return PARSE_SLOW;
+	line->tags.len = cursor(s) - line->tags.at;
+	if (line->tags.len && s->payload[(cursor(s) - 1) & CURSOR_MASK] == '\r')
+		line->tags.len--;
+	return PARSE_OK;
+}
+
+/* DogStatsD's origin fields "c:ID", "e:..." and "card:..." say nothing about the value. */
+parse_inline int parse_origin(struct scratch *s)
+{
+	__u32 at = cursor(s);
+	const __u8 *text = s->payload + at;
+
+	if ((text[0] == 'c' || text[0] == 'e') && text[1] == ':')
+		return skip_field(s);
+	if (text[0] == 'c' && text[1] == 'a' && text[2] == 'r' && text[3] == 'd' && text[4] == ':')
+		return skip_field(s);
+	return parse_reject(s, LEDGER_LINES_FIELD);
+}
+
+/* What follows the type: fields in any order. */
+parse_inline int parse_fields(struct scratch *s)
+{
+	__u32 i, at;
+	__u8 byte;
+	int result;
+
+	no_unroll for (i = 0; i < FIELDS_SCAN; i++)
+	{
+		at = cursor(s);
+		if (s->payload[at] == '\n')
+			return PARSE_OK;
+		if (s->payload[at] != '|')
+			return parse_reject(s, i ? LEDGER_LINES_FIELD : LEDGER_LINES_TYPE);
+		byte = s->payload[at + 1];
+		cursor_set(s, at + (byte == '@' || byte == '#' ? 2 : 1));
+		if (byte == '@')
+			result = parse_rate(s);
+		else if (byte == '#')
+			result = parse_tags(s);
+		else
+			result = parse_origin(s);
+		if (result)
+			return result;
+	}
+	if (cursor_byte(s) == '\n')
+		return PARSE_OK;
+#ifdef __bpf__
+	return PARSE_SLOW;
+#else
+	return parse_reject(s, LEDGER_LINES_FIELD);
+#endif
+}
+
+/* Could this text be a number that only strtod() reads? Its first byte says. */
+parse_inline int is_number_start(const struct scratch *s)
+{
+	__u8 byte = s->payload[(s->line.value_text.at + !!s->line.sign) & CURSOR_MASK];
+
+	return (byte >= '0' && byte <= '9') || byte == '.';
+}
+
+/* What the type demands of the value. */
+parse_inline int check_value(struct scratch *s)
+{
+	struct statsd_line *line = &s->line;
+
+	if (line->type == METRIC_SET) {
+		line->wide &= ~WIDE_VALUE;
+		line->value = 0;
+		return PARSE_OK;
+	}
+	if ((line->wide & WIDE_VALUE) && !is_number_start(s))
+		return parse_reject(s, LEDGER_LINES_VALUE);
+	if (line->is_ms && line->sign == '-' && ((line->wide & WIDE_VALUE) || line->value))
+		return parse_reject(s, LEDGER_LINES_VALUE);
+	return PARSE_OK;
+}
+
+parse_inline int parse_parts(struct scratch *s)
+{
+	int result;
+
+	result = parse_name(s);
+	if (result)
+		return result;
+	cursor_set(s, cursor(s) + 1);
+	result = parse_value(s);
+	if (result)
+		return result;
+	cursor_set(s, cursor(s) + 1);
+	result = parse_type(s);
+	if (result)
+		return result;
+	result = parse_fields(s);
+	if (result)
+		return result;
+	return check_value(s);
+}
+
+/* Moves the cursor behind the newline at or after `at`. False: none within LINE_SCAN bytes. */
+parse_inline int skip_line(struct scratch *s, __u32 at)
+{
+	const __u8 *text = s->payload + (at & CURSOR_MASK);
+	__u32 i;
+
+	no_unroll for (i = 0; i < LINE_SCAN; i++)
+	{
+		if (text[i] == '\n')
+			break;
+	}
+	cursor_set(s, (at & CURSOR_MASK) + i + 1);
+	return i < LINE_SCAN;
+}
+
+/*
+ * Parses the line at the cursor and moves the cursor behind its newline. The result is an
+ * enum parse_result; after PARSE_SLOW the cursor says nothing.
+ */
+parse_inline int parse_line(struct scratch *s)
+{
+	struct statsd_line *line = &s->line;
+	int result;
+
+	line->name.at = cursor(s);
+	line->rate.len = 0;
+	line->tags.len = 0;
+	line->weight = 1;
+	line->wide = 0;
+	line->is_ms = 0;
+	result = parse_parts(s);
+	if (result == PARSE_SLOW)
+		return result;
+	if (!skip_line(s, cursor(s)))
+		return PARSE_SLOW;
+	return result;
+}
+
+#endif /* KSTATSD_PARSE_H */

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * The slow path: bytes that the fast path cannot do exactly go through the ring to the
+ * daemon, which parses them with the same parser and folds them into the same window.
+ */
+#ifndef SLOW_BPF_H
+#define SLOW_BPF_H
+
+#include "maps.bpf.h"
+
+/*
+ * The ring reserves constant sizes only. Lines that are parsed already take the smallest
+ * that holds them; unread payloads need twice their room, for source_gather().
+ */
+#define RECORD_SMALL 1024
+#define RECORD_MIDDLE (PAYLOAD_FAST_MAX + 1024)
+#define RECORD_PAYLOAD_FAST (2 * PAYLOAD_FAST_MAX + 1024)
+#define RECORD_PAYLOAD_MAX (2 * 65536 + 1024)
+
+/* The daemon drains at each flush; it is woken early when a quarter of the ring is filled. */
+static __always_inline __u64 ring_flags(void)
+{
+	__u64 filled = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
+	__u64 size = bpf_ringbuf_query(&ring, BPF_RB_RING_SIZE);
+
+	return filled >= size / 4 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+}
+
+static __always_inline void record_head(struct record *record, struct run *run, __u32 kind, __u32 len)
+{
+	record->time = bpf_ktime_get_ns();
+	record->len = len;
+	record->segment = 0;
+	record->pid = run->pid;
+	record->window = run->window;
+	record->kind = kind;
+}
+
+static __always_inline bool record_send(struct run *run, const struct scratch *s, __u32 at, __u32 len,
+					struct record *record)
+{
+	record_head(record, run, RECORD_LINES, len);
+	if (bpf_probe_read_kernel(record->data, len, s->payload + (at & CURSOR_MASK))) {
+		bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);
+		return false;
+	}
+	bpf_ringbuf_submit(record, ring_flags());
+	return true;
+}
+
+/* Sends payload bytes [at, at + len) of a datagram that is accounted for. False: the ring is full. */
+static __noinline int slow_lines(struct run *run, struct scratch *s, __u32 at, __u32 len)
+{
+	struct record *record;
+
+	if (!run || !s || len - 1 >= PAYLOAD_FAST_MAX)
+		return 0;
+	if (len <= RECORD_SMALL - sizeof(*record)) {
+		record = bpf_ringbuf_reserve(&ring, RECORD_SMALL, 0);
+		if (!record)
+			return 0;
+		return record_send(run, s, at, len, record);
+	}
+	record = bpf_ringbuf_reserve(&ring, RECORD_MIDDLE, 0);
+	if (!record)
+		return 0;
+	return record_send(run, s, at, len, record);
+}
+
+#endif /* SLOW_BPF_H */
