@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+"""What a guest runs: every hook through the capture cases and the sum invariant, then absorb and check.
+
+usage: guest.py HOOK...
+
+Prints TAP, one line per test: "ok fentry/sendto.connected.v4" or "not ok ... # reason". Standard
+library only: the modules that this one imports are what initramfs.py packs.
+"""
+import os
+import shutil
+import sys
+import time
+
+import hooks
+from absorb import CHECKS
+from cases import CASES, run_case
+from daemon import Daemon
+from sums import FLUSHES, check_sum
+
+FOLDER = "/tmp/guest"
+
+
+class Report:
+    def __init__(self):
+        self.failed = 0
+
+    def run(self, name, test, *arguments):
+        start = time.monotonic()
+        try:
+            said = test(*arguments) or ""
+            verdict = "ok"
+        except Exception as failure:  # whatever it is, the report and the next test must go on
+            verdict, said = "not ok", f"{type(failure).__name__}: {failure}"
+            self.failed += 1
+        said = str(said).replace("\n", " / ")[:1500]
+        print(f"{verdict} {name} {time.monotonic() - start:.2f}s # {said}", flush=True)
+        return verdict == "ok"
+
+
+class Makers:
+    """make_daemon() for checks; everything started ends with its test."""
+
+    def __init__(self, hook):
+        self.hook, self.started, self.number = hook, [], 0
+
+    def make(self, *settings, **options):
+        self.number += 1
+        one = Daemon(f"{FOLDER}/{self.hook}{self.number}", *settings, hook=self.hook, **options)
+        self.started.append(one)
+        return one.start()
+
+    def run(self, check, *arguments):
+        try:
+            said = check(self.make, *arguments)
+            for one in self.started:
+                one.stop()
+            return said
+        finally:
+            for one in self.started:
+                one.kill()
+            self.started = []
+            shutil.rmtree(FOLDER, ignore_errors=True)
+
+
+def run_cases(report, hook):
+    makers = Makers(hook)
+    one = None
+
+    def start(make):
+        nonlocal one
+        one = make()
+    try:
+        if not report.run(f"{hook}/start", start, makers.make):
+            return
+        for case in CASES:
+            report.run(f"{hook}/{case.name}", run_case, case, one, hook)
+        report.run(f"{hook}/stop-balances", lambda: one.stop() and None)
+    finally:
+        for started in makers.started:
+            started.kill()
+
+
+def sum_of(make, *flags):
+    sent = check_sum(make, *flags)
+    if sent["flushes"] < FLUSHES:
+        raise AssertionError(f"only {sent['flushes']} flushes while sending")
+    return sent
+
+
+def run_hook(report, hook):
+    run_cases(report, hook)
+    report.run(f"{hook}/sum", Makers(hook).run, sum_of)
+    report.run(f"{hook}/sum.mixed", Makers(hook).run, sum_of, "-T")
+    if hook == "cgroup":
+        for check in CHECKS:
+            report.run(f"{hook}/absorb.{check.__name__}", Makers(hook).run, check)
+
+
+def check_hooks(preemptible):
+    done = hooks.check_output()
+    states = hooks.parse_hooks(done.stdout)
+    chosen = [name for name, state in states.items() if state == "chosen"]
+    unusable = [name for name in hooks.NAMES if states.get(name) not in ("usable", "chosen")]
+    wanted = "kprobe" if preemptible else "fentry"
+    if done.returncode or unusable or chosen != [wanted]:
+        raise AssertionError(f"{wanted} should be chosen of three usable ones: {done.stdout} {done.stderr}")
+    return done.stdout
+
+
+def is_preemptible():
+    """Whether the kernel preempts its own code: as it says, or as it was told."""
+    mode = "/sys/kernel/debug/sched/preempt"
+    if os.path.exists(mode):
+        with open(mode, encoding="utf-8") as file:
+            text = file.read()
+        return "(full)" in text or "(lazy)" in text
+    return "PREEMPT_DYNAMIC" not in os.uname().version and "PREEMPT" in os.uname().version
+
+
+def main():
+    report = Report()
+    print(f"# {os.uname().release} {os.uname().version}, preemptible: {is_preemptible()}", flush=True)
+    report.run("check/hooks", check_hooks, is_preemptible())
+    for hook in sys.argv[1:]:
+        run_hook(report, hook)
+    print(f"# done, {report.failed} failed, {time.monotonic():.1f} s after boot", flush=True)
+
+
+if __name__ == "__main__":
+    main()

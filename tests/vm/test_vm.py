@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+"""The capture cases, the sum invariant, absorb and check on other kernels, on every hook.
+
+One guest per kernel and preemption, booted once. `pytest -s` shows how long each took;
+KSTATSD_VM_LOGS names a folder to keep what the guests printed.
+"""
+import os
+
+import pytest
+
+import guests
+import initramfs
+import kernels
+
+HOOKS = ("fentry", "kprobe", "cgroup")
+KERNELS = ("6.1", "6.12", "newest")
+PREEMPTIONS = {"as-booted": "", "preempt-full": "preempt=full"}
+GUESTS = [pytest.param((kernel, preemption), id=f"{kernel}-{preemption}")
+          for kernel in KERNELS for preemption in PREEMPTIONS]
+
+
+@pytest.fixture(scope="session")
+def archive(built, tmp_path_factory):
+    path = str(tmp_path_factory.mktemp("vm") / "initramfs.cpio")
+    initramfs.build(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def guest(request, archive):
+    kernel, preemption = request.param
+    found = kernels.get_kernel(kernel)
+    result = guests.boot(found, archive, HOOKS, PREEMPTIONS[preemption])
+    print(f"\n{kernel} ({found.release}) {preemption}: {result.seconds:.1f} s, {len(result.lines)} tests")
+    if os.environ.get("KSTATSD_VM_LOGS"):
+        with open(os.path.join(os.environ["KSTATSD_VM_LOGS"], f"{kernel}-{preemption}.log"), "w",
+                  encoding="utf-8") as file:
+            file.write(result.output)
+    return result
+
+
+@pytest.mark.parametrize("guest", GUESTS, indirect=True, scope="session")
+class TestGuest:
+    def test_boots_and_ends(self, guest):
+        assert "# done, " in guest.output, guest.output[-3000:]
+        assert "Kernel panic" not in guest.output and "BUG:" not in guest.output, guest.output[-3000:]
+
+    @pytest.mark.parametrize("part", ["check", *HOOKS])
+    def test_part(self, guest, part):
+        """Every test of one hook in the guest."""
+        lines = [line for line in guest.lines if line.name.startswith(part + "/")]
+        assert lines, guest.output[-3000:]
+        failed = [f"{line.name}: {line.reason}" for line in lines if not line.ok]
+        assert not failed, f"{len(failed)} of {len(lines)} failed:\n" + "\n".join(failed)
