@@ -6,20 +6,20 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
+#include "lib/clock.h"
 #include "lib/log.h"
 
 #define TEXT_MAX       1200
 #define COMPLAINTS     64
-#define BACKOFF_MIN_NS 1000000000ull
+#define BACKOFF_MIN_NS NS_PER_SECOND
 #define BACKOFF_MAX_NS (3600 * BACKOFF_MIN_NS)
 
 /* A sentence that was printed, and when it may be printed again. */
 struct complaint {
 	uint64_t hash; /* of its text; 0: unused */
-	uint64_t heard; /* last time, nanoseconds */
-	uint64_t next;
-	uint64_t backoff;
+	int64_t heard; /* last time, nanoseconds */
+	int64_t next;
+	int64_t backoff;
 	uint64_t held_back;
 };
 
@@ -46,14 +46,6 @@ void log_set_level(enum log_level level)
 bool log_wants(enum log_level level)
 {
 	return level <= log_level;
-}
-
-static uint64_t clock_ns(void)
-{
-	struct timespec now = {};
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
 }
 
 /* FNV-1a: http://www.isthe.com/chongo/tech/comp/fnv/ */
@@ -84,8 +76,8 @@ static struct complaint *complaint_find(uint64_t hash)
 static bool complaint_is_due(const char *text, uint64_t *held_back)
 {
 	struct complaint *complaint = complaint_find(text_hash(text));
-	uint64_t now = clock_ns();
-	uint64_t silence = now - complaint->heard;
+	int64_t now = clock_read(CLOCK_MONOTONIC);
+	int64_t silence = now - complaint->heard;
 
 	complaint->heard = now;
 	if (now < complaint->next) {
