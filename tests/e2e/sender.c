@@ -4,12 +4,11 @@
  *
  *	sender [-46mceNT] [-p PORT] [-n CALLS] [-k PIECES] [-g BYTES] [-o OFFSET] HOW PAYLOAD
  *
- * One row of `ways` per way to send; flood.h has the one that sends flat out. PAYLOAD "-"
+ * One row of `ways` per way to send (ways.h, uring.h); flood.h has the one that sends flat out. PAYLOAD "-"
  * is read from standard input. Prints one JSON object; the exit code tells only whether the
  * sends could be tried. Tests run it on the host and in guests, so it wants to be linked
- * statically: cc -std=gnu11 -O2 -static -pthread -o .output/tests/sender tests/e2e/sender.c
+ * statically: cc -std=gnu11 -D_GNU_SOURCE -O2 -static -pthread -o .output/tests/sender tests/e2e/sender.c
  */
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -46,7 +45,7 @@ struct options {
 	bool connected;
 	bool recverr;
 	bool own_netns;
-	bool mixed;	/* flood: counters, timers, gauges and sets in turn */
+	bool mixed; /* flood: counters, timers, gauges and sets in turn */
 	uint16_t port;
 	unsigned long calls;
 	unsigned int pieces; /* iovec segments, messages of sendmmsg, writes of a cork, threads of a flood */
@@ -117,7 +116,8 @@ static struct target target_open(const struct options *options)
 	if (target.fd < 0)
 		die("socket");
 	if (options->family == V4) {
-		*v4 = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(options->port),
+		*v4 = (struct sockaddr_in){ .sin_family = AF_INET,
+					    .sin_port = htons(options->port),
 					    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 		target.len = sizeof(*v4);
 	} else {
@@ -125,8 +125,9 @@ static struct target target_open(const struct options *options)
 		inet_pton(AF_INET6, options->family == MAPPED ? "::ffff:127.0.0.1" : "::1", &v6->sin6_addr);
 		target.len = sizeof(*v6);
 	}
-	if (options->recverr && setsockopt(target.fd, options->family == V4 ? IPPROTO_IP : IPPROTO_IPV6,
-					   options->family == V4 ? IP_RECVERR : IPV6_RECVERR, &on, sizeof(on)))
+	if (options->recverr &&
+	    setsockopt(target.fd, options->family == V4 ? IPPROTO_IP : IPPROTO_IPV6,
+		       options->family == V4 ? IP_RECVERR : IPV6_RECVERR, &on, sizeof(on)))
 		die("IP_RECVERR");
 	if (options->connected) {
 		if (connect(target.fd, (void *)&target.address, target.len))
@@ -138,164 +139,19 @@ static struct target target_open(const struct options *options)
 
 static ssize_t send_to(struct target *target, const void *data, size_t len, int flags)
 {
-	return sendto(target->fd, data, len, flags, target->len ? (void *)&target->address : NULL, target->len);
+	return sendto(target->fd, data, len, flags, target->len ? (void *)&target->address : NULL,
+		      target->len);
 }
 
 static struct msghdr message_to(struct target *target, struct iovec *iov, size_t count)
 {
-	return (struct msghdr){ .msg_name = target->len ? &target->address : NULL, .msg_namelen = target->len,
-				.msg_iov = iov, .msg_iovlen = count };
+	return (struct msghdr){ .msg_name = target->len ? &target->address : NULL,
+				.msg_namelen = target->len,
+				.msg_iov = iov,
+				.msg_iovlen = count };
 }
 
-/* Cuts the payload into `pieces` iovecs, the remainder in the last. */
-static void payload_split(const struct options *options, struct iovec *iov)
-{
-	size_t size = options->len / options->pieces;
-
-	for (unsigned int i = 0; i < options->pieces; i++)
-		iov[i] = (struct iovec){ options->payload + i * size, size };
-	iov[options->pieces - 1].iov_len += options->len % options->pieces;
-}
-
-static void way_sendto(const struct options *options, struct target *target, struct result *result)
-{
-	result_add(result, send_to(target, options->payload, options->len, 0));
-}
-
-static void way_write(const struct options *options, struct target *target, struct result *result)
-{
-	result_add(result, write(target->fd, options->payload, options->len));
-}
-
-static void way_sendmsg(const struct options *options, struct target *target, struct result *result)
-{
-	static struct iovec iov[PIECES_MAX];
-	struct msghdr message = message_to(target, iov, options->pieces);
-
-	payload_split(options, iov);
-	result_add(result, sendmsg(target->fd, &message, 0));
-}
-
-static void way_writev(const struct options *options, struct target *target, struct result *result)
-{
-	static struct iovec iov[PIECES_MAX];
-
-	payload_split(options, iov);
-	result_add(result, writev(target->fd, iov, options->pieces));
-}
-
-/*
- * One call, `pieces` whole copies of the payload; each message that the kernel took up counts as a
- * call here. It stops at the first that fails, and tells of that error only if it was the first.
- */
-static void way_sendmmsg(const struct options *options, struct target *target, struct result *result)
-{
-	static struct mmsghdr messages[PIECES_MAX];
-	struct iovec iov = { options->payload, options->len };
-	int sent;
-
-	for (unsigned int i = 0; i < options->pieces; i++)
-		messages[i].msg_hdr = message_to(target, &iov, 1);
-	sent = sendmmsg(target->fd, messages, options->pieces, 0);
-	for (int i = 0; i < sent; i++)
-		result_add(result, 0);
-	if (sent >= 0)
-		errno = 0;
-	if (sent < (int)options->pieces)
-		result_add(result, -1);
-}
-
-static void way_more(const struct options *options, struct target *target, struct result *result)
-{
-	static struct iovec iov[PIECES_MAX];
-
-	payload_split(options, iov);
-	for (unsigned int i = 0; i < options->pieces; i++)
-		result_add(result, send_to(target, iov[i].iov_base, iov[i].iov_len,
-					   i + 1 < options->pieces ? MSG_MORE : 0));
-}
-
-static void way_cork(const struct options *options, struct target *target, struct result *result)
-{
-	static struct iovec iov[PIECES_MAX];
-	int on = 1, off = 0;
-
-	payload_split(options, iov);
-	if (setsockopt(target->fd, IPPROTO_UDP, UDP_CORK, &on, sizeof(on)))
-		die("UDP_CORK");
-	for (unsigned int i = 0; i < options->pieces; i++)
-		result_add(result, send_to(target, iov[i].iov_base, iov[i].iov_len, 0));
-	if (setsockopt(target->fd, IPPROTO_UDP, UDP_CORK, &off, sizeof(off)))
-		die("UDP_CORK off");
-}
-
-static void way_segment(const struct options *options, struct target *target, struct result *result)
-{
-	int size = options->segment;
-
-	if (setsockopt(target->fd, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof(size)))
-		die("UDP_SEGMENT");
-	way_sendto(options, target, result);
-}
-
-static void way_segment_cmsg(const struct options *options, struct target *target, struct result *result)
-{
-	char control[CMSG_SPACE(sizeof(uint16_t))] __attribute__((aligned(8))) = {};
-	struct iovec iov = { options->payload, options->len };
-	struct msghdr message = message_to(target, &iov, 1);
-	struct cmsghdr *cmsg;
-
-	message.msg_control = control;
-	message.msg_controllen = sizeof(control);
-	cmsg = CMSG_FIRSTHDR(&message);
-	cmsg->cmsg_level = IPPROTO_UDP;
-	cmsg->cmsg_type = UDP_SEGMENT;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(uint16_t));
-	memcpy(CMSG_DATA(cmsg), &options->segment, sizeof(options->segment));
-	result_add(result, sendmsg(target->fd, &message, 0));
-}
-
-/* An unlinked file that holds the payload from `offset` on. */
-static int payload_file(const struct options *options)
-{
-	char path[] = "/tmp/sender-XXXXXX";
-	int fd = mkstemp(path);
-
-	if (fd < 0 || unlink(path) || pwrite(fd, options->payload, options->len, options->offset) != (ssize_t)options->len)
-		die(path);
-	return fd;
-}
-
-/* The payload lies in pages that this process has never touched: a hook that must not fault cannot read them. */
-static void way_untouched(const struct options *options, struct target *target, struct result *result)
-{
-	int fd = payload_file(options);
-	size_t size = options->offset + options->len;
-	char *map = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
-
-	if (map == MAP_FAILED || madvise(map, size, MADV_RANDOM))
-		die("mmap");
-	result_add(result, send_to(target, map + options->offset, options->len, 0));
-	munmap(map, size);
-	close(fd);
-}
-
-/* No memory there at all: the call fails with EFAULT and nothing is sent. */
-static void way_bad_address(const struct options *options, struct target *target, struct result *result)
-{
-	result_add(result, send_to(target, (void *)16, options->len, 0));
-}
-
-/* The kernel hands pages, not user memory, to the socket. */
-static void way_sendfile(const struct options *options, struct target *target, struct result *result)
-{
-	int fd = payload_file(options);
-	off_t offset = options->offset;
-
-	result_add(result, sendfile(target->fd, fd, &offset, options->len));
-	close(fd);
-}
-
+#include "ways.h"
 #include "flood.h"
 #include "uring.h"
 
@@ -305,10 +161,18 @@ struct way {
 };
 
 static const struct way ways[] = {
-	{ "sendto", way_sendto },	      { "write", way_write },	      { "sendmsg", way_sendmsg },
-	{ "writev", way_writev },	      { "sendmmsg", way_sendmmsg },   { "more", way_more },
-	{ "cork", way_cork },		      { "segment", way_segment },     { "segment_cmsg", way_segment_cmsg },
-	{ "untouched", way_untouched },	      { "bad_address", way_bad_address }, { "sendfile", way_sendfile },
+	{ "sendto", way_sendto },
+	{ "write", way_write },
+	{ "sendmsg", way_sendmsg },
+	{ "writev", way_writev },
+	{ "sendmmsg", way_sendmmsg },
+	{ "more", way_more },
+	{ "cork", way_cork },
+	{ "segment", way_segment },
+	{ "segment_cmsg", way_segment_cmsg },
+	{ "untouched", way_untouched },
+	{ "bad_address", way_bad_address },
+	{ "sendfile", way_sendfile },
 	{ "uring", way_uring },
 };
 
@@ -361,25 +225,53 @@ static void options_parse(struct options *options, int argc, char **argv)
 
 	while ((option = getopt(argc, argv, "46mceNTp:n:k:g:o:t:")) != -1) {
 		switch (option) {
-		case '4': options->family = V4; break;
-		case '6': options->family = V6; break;
-		case 'm': options->family = MAPPED; break;
-		case 'c': options->connected = true; break;
-		case 'e': options->recverr = true; break;
-		case 'N': options->own_netns = true; break;
-		case 'T': options->mixed = true; break;
-		case 'p': options->port = number(optarg, 65535); break;
-		case 'n': options->calls = number(optarg, 100000000); break;
-		case 'k': options->pieces = number(optarg, PIECES_MAX); break;
-		case 'g': options->segment = number(optarg, 65535); break;
-		case 'o': options->offset = number(optarg, 1 << 20); break;
-		case 't': options->seconds = number(optarg, 600000) / 1000.0; break;
-		default: exit(2);
+		case '4':
+			options->family = V4;
+			break;
+		case '6':
+			options->family = V6;
+			break;
+		case 'm':
+			options->family = MAPPED;
+			break;
+		case 'c':
+			options->connected = true;
+			break;
+		case 'e':
+			options->recverr = true;
+			break;
+		case 'N':
+			options->own_netns = true;
+			break;
+		case 'T':
+			options->mixed = true;
+			break;
+		case 'p':
+			options->port = number(optarg, 65535);
+			break;
+		case 'n':
+			options->calls = number(optarg, 100000000);
+			break;
+		case 'k':
+			options->pieces = number(optarg, PIECES_MAX);
+			break;
+		case 'g':
+			options->segment = number(optarg, 65535);
+			break;
+		case 'o':
+			options->offset = number(optarg, 1 << 20);
+			break;
+		case 't':
+			options->seconds = number(optarg, 600000) / 1000.0;
+			break;
+		default:
+			exit(2);
 		}
 	}
 	if (argc - optind != 2 || !options->pieces) {
-		fprintf(stderr, "usage: sender [-46mceNT] [-p PORT] [-n CALLS] [-k PIECES] [-g BYTES] [-o OFFSET]"
-				" [-t MILLISECONDS] HOW PAYLOAD\n");
+		fprintf(stderr,
+			"usage: sender [-46mceNT] [-p PORT] [-n CALLS] [-k PIECES] [-g BYTES] [-o OFFSET]"
+			" [-t MILLISECONDS] HOW PAYLOAD\n");
 		exit(2);
 	}
 	payload_set(options, argv[optind + 1]);

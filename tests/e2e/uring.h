@@ -28,7 +28,8 @@ static void uring_init(struct uring *uring)
 	uring->fd = syscall(SYS_io_uring_setup, 4, params);
 	if (uring->fd < 0)
 		die("io_uring_setup");
-	uring->sq = uring_map(uring, params->sq_off.array + params->sq_entries * sizeof(uint32_t), IORING_OFF_SQ_RING);
+	uring->sq = uring_map(uring, params->sq_off.array + params->sq_entries * sizeof(uint32_t),
+			      IORING_OFF_SQ_RING);
 	uring->cq = uring_map(uring, params->cq_off.cqes + params->cq_entries * sizeof(struct io_uring_cqe),
 			      IORING_OFF_CQ_RING);
 	uring->sqes = uring_map(uring, params->sq_entries * sizeof(*uring->sqes), IORING_OFF_SQES);
@@ -65,8 +66,10 @@ static void way_uring(const struct options *options, struct target *target, stru
 
 	if (!uring.sq)
 		uring_init(&uring);
-	sent = uring_submit(&uring, &(struct io_uring_sqe){ .opcode = IORING_OP_SENDMSG, .fd = target->fd,
-							    .addr = (uintptr_t)&message, .len = 1 });
+	sent = uring_submit(&uring, &(struct io_uring_sqe){ .opcode = IORING_OP_SENDMSG,
+							    .fd = target->fd,
+							    .addr = (uintptr_t)&message,
+							    .len = 1 });
 	errno = sent < 0 ? -sent : 0;
 	result_add(result, sent);
 }

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * Any datagram through the daemon's slow path into a store: what comes out in the snapshot
+ * must be safe for every sink and finite, the ledger must balance, and nothing outside the
+ * datagram may be read. The first two bytes choose the segment size and the timers' mode.
+ */
+#include <ctype.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "core/ingest.h"
+#include "core/snapshot.h"
+#include "core/store.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define MUST(condition)                                                                 \
+	do {                                                                            \
+		if (!(condition)) {                                                     \
+			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
+			abort();                                                        \
+		}                                                                       \
+	} while (0)
+
+static const double percentiles[] = { 50, 90, 99.9, -10 };
+
+static void check_name(const char *name)
+{
+	MUST(*name);
+	for (; *name; name++)
+		MUST(isalnum((unsigned char)*name) || strchr("_.-", *name));
+}
+
+/* "k=v;k2=v2": printable, no blank, each with key and value. */
+static void check_tags(const char *tags)
+{
+	char last = ';';
+
+	for (; *tags; last = *tags++) {
+		MUST(*tags > ' ' && *tags < 127);
+		MUST(!((last == ';' || last == '=') && *tags == ';'));
+	}
+	MUST(last != '=');
+}
+
+static void check_timer(const struct metric *metric, size_t percentile_count)
+{
+	const struct timer_stats *timer = &metric->timer;
+
+	MUST(isfinite(timer->count) && timer->samples > 0);
+	MUST(!isnan(timer->sum) && !isnan(timer->mean) && !isnan(timer->std) && !isnan(timer->sum_squares));
+	MUST(timer->lower <= timer->upper);
+	MUST(timer->median >= timer->lower && timer->median <= timer->upper);
+	for (size_t i = 0; i < percentile_count; i++) {
+		MUST(metric->percentiles[i].count <= timer->samples);
+		if (metric->percentiles[i].count)
+			MUST(metric->percentiles[i].boundary >= timer->lower &&
+			     metric->percentiles[i].boundary <= timer->upper);
+	}
+}
+
+static void check_snapshot(const struct snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->count; i++) {
+		const struct metric *metric = &snapshot->metrics[i];
+
+		check_name(metric->name);
+		check_tags(metric->tags);
+		if (metric->type == METRIC_COUNTER)
+			MUST(!isnan(metric->counter));
+		else if (metric->type == METRIC_GAUGE)
+			MUST(!isnan(metric->gauge));
+		else if (metric->type == METRIC_SET)
+			MUST(metric->set.count >= 0);
+		else
+			check_timer(metric, snapshot->percentile_count);
+	}
+}
+
+static uint64_t sum_of(const struct ledger *ledger, enum ledger_counter first, enum ledger_counter last)
+{
+	uint64_t sum = 0;
+
+	for (enum ledger_counter i = first; i <= last; i++)
+		sum += ledger->n[i];
+	return sum;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct store_options options = { .series_max = 50,
+					 .set_exact_max = 20,
+					 .percentiles = percentiles,
+					 .percentile_count = sizeof(percentiles) / sizeof(percentiles[0]) };
+	struct ledger ledger = {};
+	struct snapshot *snapshot;
+	struct ingest *ingest;
+	struct store *store;
+	uint8_t *datagram;
+
+	if (size < 2 || size > DATAGRAM_MAX)
+		return 0;
+	options.exact_timers = data[1] & 1;
+	store = store_new(&options);
+	ingest = ingest_new(store);
+	datagram = malloc(size - 2); /* of the exact size, so that the sanitiser sees its end */
+	MUST(store && ingest && (datagram || size == 2));
+	if (size > 2)
+		memcpy(datagram, data + 2, size - 2);
+	ingest_datagrams(ingest, 1, datagram, size - 2, data[0], &ledger);
+	MUST(ledger.n[LEDGER_LINES_SEEN] == sum_of(&ledger, LEDGER_LINES_ACCEPTED, LEDGER_LINES_RING_FULL));
+	snapshot = store_close(store, 1, 1000, 10);
+	MUST(snapshot);
+	check_snapshot(snapshot);
+	snapshot_free(snapshot);
+	free(datagram);
+	ingest_free(ingest);
+	store_free(store);
+	return 0;
+}
