@@ -19,6 +19,7 @@
 #define IPPROTO_HOPOPTS 0
 #define IPPROTO_ROUTING 43
 #define IPPROTO_DSTOPTS 60
+#define IPPROTO_ICMPV6 58
 #define IPV6_HEADERS_MAX 6
 
 #define EGRESS_PASS 1
@@ -67,6 +68,54 @@ static __always_inline __u32 udp_offset(struct __sk_buff *skb)
 	return 0;
 }
 
+#define NOT_UDP 0
+#define NOT_PLAIN (-1)
+
+/*
+ * The usual packet, read in place: the offset of its UDP header, and the port in *port.
+ * NOT_PLAIN: it has options or extension headers, or is not linear, and udp_offset() must
+ * read it by helper.
+ */
+static __always_inline int plain_udp(struct __sk_buff *skb, __u16 *port)
+{
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	const struct ipv6hdr *ip6 = data;
+	const struct iphdr *ip = data;
+	const struct udphdr *udp;
+
+	if (skb->protocol == bpf_htons(ETH_P_IP)) {
+		udp = data + sizeof(*ip);
+		if ((void *)(udp + 1) > end)
+			return NOT_PLAIN;
+		if (ip->protocol != IPPROTO_UDP)
+			return NOT_UDP;
+		if (*(__u8 *)data != 0x45)
+			return NOT_PLAIN;
+	} else {
+		udp = data + sizeof(*ip6);
+		if (skb->protocol != bpf_htons(ETH_P_IPV6) || (void *)(udp + 1) > end)
+			return NOT_PLAIN;
+		if (ip6->nexthdr == IPPROTO_TCP || ip6->nexthdr == IPPROTO_ICMPV6)
+			return NOT_UDP;
+		if (ip6->nexthdr != IPPROTO_UDP)
+			return NOT_PLAIN;
+	}
+	*port = bpf_ntohs(udp->dest);
+	return (void *)udp - data;
+}
+
+/* The same for any packet. */
+static __always_inline int any_udp(struct __sk_buff *skb, __u16 *port)
+{
+	__u32 offset = udp_offset(skb);
+	struct udphdr udp;
+
+	if (offset == NOT_UDP || bpf_skb_load_bytes(skb, offset, &udp, sizeof(udp)))
+		return NOT_UDP;
+	*port = bpf_ntohs(udp.dest);
+	return offset;
+}
+
 static __always_inline bool may_absorb(void)
 {
 	return absorb && bpf_ktime_get_ns() < absorb_until;
@@ -98,14 +147,15 @@ static __always_inline int capture_packet(struct __sk_buff *skb, __u32 offset)
 
 static __always_inline int on_egress(struct __sk_buff *skb)
 {
-	__u32 offset = udp_offset(skb);
-	struct udphdr udp;
-	int verdict;
+	__u16 port = 0;
+	int offset = plain_udp(skb, &port), verdict;
 
-	if (!offset || bpf_skb_load_bytes(skb, offset, &udp, sizeof(udp)) || !is_captured(bpf_ntohs(udp.dest)))
+	if (offset == NOT_PLAIN)
+		offset = any_udp(skb, &port);
+	if (offset == NOT_UDP || !is_captured(port))
 		return EGRESS_PASS;
 	preempt_stop();
-	verdict = capture_packet(skb, offset + sizeof(udp));
+	verdict = capture_packet(skb, offset + sizeof(struct udphdr));
 	preempt_go();
 	return verdict;
 }

@@ -161,6 +161,7 @@ static __noinline __u32 series_register(struct scratch *s, __u64 hash)
 	if (!bpf_map_update_elem(&slots, &hash, &slot, BPF_NOEXIST))
 		return slot;
 
+	entry->hash = 0;
 	with_recycled(type, bpf_map_push_elem, &cell, 0);
 	first = bpf_map_lookup_elem(&slots, &hash);
 	if (!first)

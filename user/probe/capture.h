@@ -40,6 +40,7 @@ struct capture_options {
 	uint32_t set_exact_max; /* distinct values of one set before it is estimated */
 	uint32_t ring_bytes; /* power of two */
 	double absorb_seconds; /* absorb only while the daemon drained within this time */
+	uint32_t retire_closings; /* a series untouched for so many windows gives its slot back */
 };
 /* Fills in the defaults (ports: 8125). */
 void capture_options_init(struct capture_options *options);

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+/*
+ * The life of a capture: choose a hook, load, run windows, unload.
+ *
+ *     open window w ---- programs write cells[w] ----.
+ *     capture_close_window():                        |
+ *       window map -> 1 - w    (returns when no program still writes to w)
+ *       ring, cells[w], buckets_w, members_w  ->  store window w
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include "core/ingest.h"
+#include "core/store.h"
+#include "lib/log.h"
+#include "probe/hook.h"
+#include "probe/internal.h"
+#include "probe/preempt.h"
+#include "statsd.skel.h"
+
+void capture_options_init(struct capture_options *options)
+{
+	*options = (struct capture_options){
+		.ports = { 8125 },
+		.port_count = 1,
+		.hook = HOOK_AUTO,
+		.counters = 65536,
+		.timers = 16384,
+		.gauges = 16384,
+		.sets = 1024,
+		.buckets = 262144,
+		.samples = 1048576,
+		.members = 262144,
+		.set_exact_max = 16384,
+		.ring_bytes = 8 << 20,
+		.absorb_seconds = 30,
+		.retire_closings = 60,
+	};
+}
+
+static int libbpf_log(enum libbpf_print_level level, const char *format, va_list arguments)
+{
+	char text[1024];
+
+	if (level == LIBBPF_DEBUG)
+		return 0;
+	vsnprintf(text, sizeof(text), format, arguments);
+	text[strcspn(text, "\n")] = '\0';
+	log_debug("%s", text);
+	return 0;
+}
+
+/* The first hook of the order that loads and attaches. */
+static int load_best(struct capture *capture, struct error *error)
+{
+	struct preemption preemption = {};
+	const enum capture_hook *order;
+	char reason[256];
+	int err = -ENOTSUP;
+	size_t i;
+
+	preemption_read(&preemption);
+	order = hook_order(preemption.possible, capture->options.absorb);
+	for (i = 0; i < HOOKS - 1 && order[i] != HOOK_AUTO; i++) {
+		if (hook_try(order[i], reason, sizeof(reason))) {
+			log_debug("hook %s is not usable: %s", capture_hook_name(order[i]), reason);
+			continue;
+		}
+		err = capture_load(capture, order[i], error);
+		if (!err)
+			return 0;
+		log_warning("hook %s: %s; trying the next one", capture_hook_name(order[i]), error->text);
+	}
+	return error_set(error, err, "cannot capture datagrams: no hook is usable on this kernel; see kstatsd check");
+}
+
+static int load_one(struct capture *capture, enum capture_hook hook, struct error *error)
+{
+	char reason[256];
+	int err = hook_try(hook, reason, sizeof(reason));
+
+	if (err)
+		return error_set(error, err, "cannot use capture.statsd.hook %s: %s; set it to auto",
+				 capture_hook_name(hook), reason);
+	return capture_load(capture, hook, error);
+}
+
+static uint64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* Says to the kernel that somebody drains: absorbing goes on. */
+static void absorb_go_on(struct capture *capture)
+{
+	capture->skeleton->bss->absorb_until =
+		monotonic_ns() + (uint64_t)(capture->options.absorb_seconds * 1000000000.0);
+}
+
+static int record_ingest(void *context, void *data, size_t size)
+{
+	struct capture *capture = context;
+	const struct record *record = data;
+	unsigned int window = record->window & (WINDOWS - 1);
+
+	if (size < sizeof(*record) || record->len > size - sizeof(*record))
+		return 0;
+	if (record->kind == RECORD_DATAGRAM)
+		ingest_datagrams(capture->ingest, window, record->data, record->len, record->segment,
+				 &capture->own[window]);
+	else
+		ingest_lines(capture->ingest, window, record->data, record->len, &capture->own[window]);
+	return 0;
+}
+
+static int capture_begin(struct capture *capture, struct error *error)
+{
+	uint64_t key[2];
+	int err;
+
+	capture->ingest = ingest_new(capture->store);
+	if (!capture->ingest)
+		return error_set(error, -ENOMEM, "cannot start the capture: out of memory");
+	err = capture->options.hook == HOOK_AUTO ? load_best(capture, error) :
+						   load_one(capture, capture->options.hook, error);
+	if (err)
+		return err;
+	key[0] = capture->skeleton->rodata->key_seed[0];
+	key[1] = capture->skeleton->rodata->key_seed[1];
+	ingest_set_key(capture->ingest, key);
+	capture->ring = ring_buffer__new(bpf_map__fd(capture->skeleton->maps.ring), record_ingest, capture, NULL);
+	if (!capture->ring)
+		return error_set(error, -errno, "cannot map the ring: %s", strerror(errno));
+	capture_set_ports(capture, capture->options.ports, capture->options.port_count);
+	absorb_go_on(capture);
+	return 0;
+}
+
+struct capture *capture_new(const struct capture_options *options, struct store *store, struct error *error)
+{
+	struct capture *capture = calloc(1, sizeof(*capture));
+
+	if (!capture) {
+		error_set(error, -ENOMEM, "cannot start the capture: out of memory");
+		return NULL;
+	}
+	libbpf_set_print(libbpf_log);
+	capture->options = *options;
+	capture->store = store;
+	if (capture_begin(capture, error)) {
+		capture_free(capture);
+		return NULL;
+	}
+	return capture;
+}
+
+void capture_free(struct capture *capture)
+{
+	if (!capture)
+		return;
+	ring_buffer__free(capture->ring);
+	capture_unload(capture);
+	ingest_free(capture->ingest);
+	free(capture);
+}
+
+enum capture_hook capture_hook(const struct capture *capture)
+{
+	return capture->hook;
+}
+
+void capture_set_ports(struct capture *capture, const uint16_t *ports, size_t count)
+{
+	uint64_t mask[1024] = {};
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		mask[ports[i] >> 6] |= 1ULL << (ports[i] & 63);
+	for (i = 0; i < 1024; i++)
+		capture->skeleton->bss->ports_mask[i] = mask[i];
+}
+
+int capture_fd(const struct capture *capture)
+{
+	return ring_buffer__epoll_fd(capture->ring);
+}
+
+int capture_consume(struct capture *capture, struct error *error)
+{
+	int err = ring_buffer__consume(capture->ring);
+
+	if (err < 0)
+		return error_set(error, err, "cannot drain the ring: %s", strerror(-err));
+	absorb_go_on(capture);
+	return 0;
+}
+
+/* Returns when no program writes to the old window any more. */
+static int swap_window(struct capture *capture, struct error *error)
+{
+	const struct bpf_map *next = capture->window ? capture->skeleton->maps.window_0 : capture->skeleton->maps.window_1;
+	int fd = bpf_map__fd(next), err;
+	uint32_t zero = 0;
+
+	err = bpf_map__update_elem(capture->skeleton->maps.window, &zero, sizeof(zero), &fd, sizeof(fd), BPF_ANY);
+	if (err)
+		return error_set(error, err, "cannot change the window: %s", strerror(-err));
+	capture->window = 1 - capture->window;
+	return 0;
+}
+
+/* What the kernel skipped since the last time was sent, and lost. */
+static void count_skipped(struct capture *capture, struct ledger *ledger)
+{
+	uint64_t misses = capture_misses(capture);
+
+	ledger->n[LEDGER_DATAGRAMS_SEEN] += misses - capture->misses;
+	ledger->n[LEDGER_DATAGRAMS_SKIPPED] += misses - capture->misses;
+	capture->misses = misses;
+}
+
+static int export_ledger(struct capture *capture, unsigned int window)
+{
+	static const char *const names[LEDGER_COUNTERS] = {
+#define LEDGER_NAME(suffix, name, meaning) [LEDGER_##suffix] = "kstatsd." name,
+		LEDGER(LEDGER_NAME)
+#undef LEDGER_NAME
+	};
+	struct ledger *own = &capture->own[window];
+	size_t i;
+	int err = 0;
+
+	for (i = 0; i < LEDGER_COUNTERS; i++) {
+		capture->total.n[i] += own->n[i];
+		err = store_count_self(capture->store, window, names[i], own->n[i]) ?: err;
+	}
+	*own = (struct ledger){};
+	return err;
+}
+
+int capture_close_window(struct capture *capture, unsigned int *window, struct error *error)
+{
+	unsigned int closed = capture->window;
+	int err;
+
+	err = swap_window(capture, error);
+	if (err)
+		return err;
+	*window = closed;
+	err = capture_consume(capture, error);
+	if (err)
+		return err;
+	err = drain_window(capture, closed, error);
+	if (err)
+		return err;
+	count_skipped(capture, &capture->own[closed]);
+	slots_retire(capture);
+	capture->closings++;
+	if (export_ledger(capture, closed))
+		return error_set(error, -ENOMEM, "cannot export the ledger: out of memory");
+	return 0;
+}
+
+const struct ledger *capture_ledger(const struct capture *capture)
+{
+	return &capture->total;
+}

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+/*
+ * Loads the programs of one hook with the sizes of the options, maps their arrays into
+ * memory and attaches them.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <unistd.h>
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include "probe/hook.h"
+#include "probe/internal.h"
+#include "probe/preempt.h"
+#include "statsd.skel.h"
+
+#define SCRATCHES_SHARED 4 /* SCRATCHES of bpf/maps.bpf.h */
+
+struct program_row {
+	enum capture_hook hook;
+	const char *name;
+	const char *function; /* in the kernel; NULL: none */
+	bool optional;	      /* the kernel may lack the function: IPv6 is not built in */
+};
+
+static const struct program_row program_rows[] = {
+	{ HOOK_FENTRY, "fentry_udp", "udp_sendmsg", false },
+	{ HOOK_FENTRY, "fentry_udpv6", "udpv6_sendmsg", true },
+	{ HOOK_FENTRY, "fexit_udp", "udp_sendmsg", false },
+	{ HOOK_FENTRY, "fexit_udpv6", "udpv6_sendmsg", true },
+	{ HOOK_KPROBE, "kprobe_udp", "udp_sendmsg", false },
+	{ HOOK_KPROBE, "kprobe_udpv6", "udpv6_sendmsg", true },
+	{ HOOK_KPROBE, "kretprobe_udp", "udp_sendmsg", false },
+	{ HOOK_KPROBE, "kretprobe_udpv6", "udpv6_sendmsg", true },
+	{ HOOK_CGROUP, "egress", NULL, false },
+};
+#define PROGRAM_ROWS (sizeof(program_rows) / sizeof(program_rows[0]))
+
+static bool kernel_has(const struct btf *kernel, const char *function)
+{
+	return btf__find_by_name_kind(kernel, function, BTF_KIND_FUNC) > 0;
+}
+
+static void choose_programs(struct capture *capture, enum capture_hook hook, const struct btf *kernel)
+{
+	const struct program_row *row;
+	struct bpf_program *program;
+
+	for (row = program_rows; row < program_rows + PROGRAM_ROWS; row++) {
+		program = bpf_object__find_program_by_name(capture->skeleton->obj, row->name);
+		bpf_program__set_autoload(program, row->hook == hook &&
+							   (!row->optional || kernel_has(kernel, row->function)));
+	}
+}
+
+/* Can two runs of the program be in the middle of each other on one CPU? */
+static bool is_shared(enum capture_hook hook, const struct btf *kernel)
+{
+	struct preemption preemption = {};
+
+	if (hook == HOOK_KPROBE || kernel_has(kernel, "bpf_preempt_disable"))
+		return false;
+	preemption_read(&preemption);
+	return preemption.possible;
+}
+
+static int set_constants(struct capture *capture, enum capture_hook hook, const struct btf *kernel)
+{
+	struct statsd_bpf__rodata *rodata = capture->skeleton->rodata;
+	const struct capture_options *options = &capture->options;
+	size_t i;
+
+	rodata->cpu_count = capture->cpus;
+	rodata->cpu_is_shared = is_shared(hook, kernel);
+	rodata->scratch_count = rodata->cpu_is_shared ? SCRATCHES_SHARED : 1;
+	rodata->exact_timers = options->exact_timers;
+	rodata->absorb = options->absorb;
+	rodata->samples_max = options->samples;
+	rodata->set_exact_max = options->set_exact_max;
+	for (i = 0; i < METRIC_TYPES; i++)
+		rodata->cells_max[i] = capture->cells_max[i];
+	if (getrandom((void *)rodata->key_seed, sizeof(rodata->key_seed), 0) != sizeof(rodata->key_seed))
+		return -EIO;
+	return 0;
+}
+
+struct map_size {
+	struct bpf_map *map;
+	uint64_t entries;
+};
+
+static int size_maps(struct capture *capture)
+{
+	const struct capture_options *options = &capture->options;
+	struct statsd_bpf *s = capture->skeleton;
+	uint32_t slots = capture->slot_base[METRIC_SET] + options->sets;
+	uint64_t per_cpu = (uint64_t)WINDOWS * capture->cpus;
+	const struct map_size sizes[] = {
+		{ s->maps.slots, slots },
+		{ s->maps.series, slots },
+		{ s->maps.counters, per_cpu * options->counters },
+		{ s->maps.timers, options->exact_timers ? 1 : per_cpu * options->timers },
+		{ s->maps.gauges, (uint64_t)WINDOWS * options->gauges },
+		{ s->maps.sets, (uint64_t)WINDOWS * options->sets },
+		{ s->maps.sketches, (uint64_t)WINDOWS * options->sets },
+		{ s->maps.samples, options->exact_timers ? (uint64_t)WINDOWS * options->samples : 1 },
+		{ s->maps.ledgers, per_cpu },
+		{ s->maps.recycled_counters, options->counters },
+		{ s->maps.recycled_timers, options->timers },
+		{ s->maps.recycled_gauges, options->gauges },
+		{ s->maps.recycled_sets, options->sets },
+		{ s->maps.buckets_0, options->buckets },
+		{ s->maps.buckets_1, options->buckets },
+		{ s->maps.members_0, options->members },
+		{ s->maps.members_1, options->members },
+		{ s->maps.ring, options->ring_bytes },
+		{ s->maps.cpus, capture->cpus },
+		{ s->maps.scratches, (uint64_t)capture->cpus * s->rodata->scratch_count },
+	};
+	size_t i;
+	int err;
+
+	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		if (sizes[i].entries > UINT32_MAX)
+			return -E2BIG;
+		err = bpf_map__set_max_entries(sizes[i].map, (uint32_t)sizes[i].entries);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int map_area(struct area *area, const struct bpf_map *map)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	area->stride = (bpf_map__value_size(map) + 7) & ~(size_t)7;
+	area->bytes = (area->stride * bpf_map__max_entries(map) + page - 1) & ~(page - 1);
+	area->memory = mmap(NULL, area->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+	if (area->memory == MAP_FAILED) {
+		area->memory = NULL;
+		return -errno;
+	}
+	return 0;
+}
+
+struct area_row {
+	struct area *area;
+	const struct bpf_map *map;
+};
+
+static int map_areas(struct capture *capture)
+{
+	struct statsd_bpf *s = capture->skeleton;
+	const struct area_row rows[] = {
+		{ &capture->series, s->maps.series },	  { &capture->counters, s->maps.counters },
+		{ &capture->timers, s->maps.timers },	  { &capture->gauges, s->maps.gauges },
+		{ &capture->sets, s->maps.sets },	  { &capture->sketches, s->maps.sketches },
+		{ &capture->samples, s->maps.samples },	  { &capture->ledgers, s->maps.ledgers },
+	};
+	size_t i;
+	int err;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		err = map_area(rows[i].area, rows[i].map);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static void unmap_areas(struct capture *capture)
+{
+	struct area *const areas[] = { &capture->series, &capture->counters, &capture->timers,	 &capture->gauges,
+				       &capture->sets,	 &capture->sketches, &capture->samples, &capture->ledgers };
+	size_t i;
+
+	for (i = 0; i < sizeof(areas) / sizeof(areas[0]); i++) {
+		if (areas[i]->memory)
+			munmap(areas[i]->memory, areas[i]->bytes);
+		*areas[i] = (struct area){};
+	}
+}
+
+static int attach_programs(struct capture *capture, enum capture_hook hook, struct error *error)
+{
+	const struct program_row *row;
+	struct bpf_program *program;
+	struct bpf_link *link;
+
+	for (row = program_rows; row < program_rows + PROGRAM_ROWS; row++) {
+		program = bpf_object__find_program_by_name(capture->skeleton->obj, row->name);
+		if (!bpf_program__autoload(program))
+			continue;
+		link = hook_attach(program, hook);
+		if (!link)
+			return error_set(error, -errno, "cannot attach %s: %s", row->name, strerror(errno));
+		capture->links[capture->link_count++] = link;
+	}
+	return 0;
+}
+
+/* The two inner maps hold their own number, so that a program learns which one is open. */
+static int number_windows(struct capture *capture)
+{
+	const uint32_t zero = 0, one = 1;
+
+	return bpf_map__update_elem(capture->skeleton->maps.window_1, &zero, sizeof(zero), &one, sizeof(one), BPF_ANY);
+}
+
+static int open_maps(struct capture *capture, enum capture_hook hook, struct error *error)
+{
+	struct btf *kernel = btf__load_vmlinux_btf();
+	int err;
+
+	if (!kernel)
+		return error_set(error, -errno, "cannot read the kernel's types from /sys/kernel/btf/vmlinux: %s; "
+						"a kernel with CONFIG_DEBUG_INFO_BTF is needed", strerror(errno));
+	choose_programs(capture, hook, kernel);
+	err = set_constants(capture, hook, kernel);
+	btf__free(kernel);
+	if (!err)
+		err = size_maps(capture);
+	return err ? error_set(error, err, "cannot size the maps: %s; lower the limits", strerror(-err)) : 0;
+}
+
+static void lay_out_slots(struct capture *capture)
+{
+	const struct capture_options *options = &capture->options;
+	uint32_t base = 0;
+	size_t i;
+
+	capture->cells_max[METRIC_COUNTER] = options->counters;
+	capture->cells_max[METRIC_TIMER] = options->timers;
+	capture->cells_max[METRIC_GAUGE] = options->gauges;
+	capture->cells_max[METRIC_SET] = options->sets;
+	for (i = 0; i < METRIC_TYPES; i++) {
+		capture->slot_base[i] = base;
+		base += capture->cells_max[i];
+	}
+	capture->cpus = (unsigned int)libbpf_num_possible_cpus();
+}
+
+static int load_maps(struct capture *capture, enum capture_hook hook, struct error *error)
+{
+	int err;
+
+	err = statsd_bpf__load(capture->skeleton);
+	if (err)
+		return error_set(error, err, "cannot load the programs of hook %s: %s; -v shows what the kernel says",
+				 capture_hook_name(hook), strerror(-err));
+	err = number_windows(capture);
+	if (!err)
+		err = map_areas(capture);
+	if (err)
+		return error_set(error, err, "cannot map the cells into memory: %s; lower the limits", strerror(-err));
+	capture->slots = calloc(capture->slot_base[METRIC_SET] + capture->options.sets, sizeof(*capture->slots));
+	capture->batch = malloc(BATCH_BYTES);
+	if (!capture->slots || !capture->batch)
+		return error_set(error, -ENOMEM, "cannot start the capture: out of memory");
+	return 0;
+}
+
+int capture_load(struct capture *capture, enum capture_hook hook, struct error *error)
+{
+	int err;
+
+	lay_out_slots(capture);
+	capture->skeleton = statsd_bpf__open();
+	if (!capture->skeleton)
+		return error_set(error, -errno, "cannot open the programs: %s", strerror(errno));
+	err = open_maps(capture, hook, error);
+	if (!err)
+		err = load_maps(capture, hook, error);
+	if (!err)
+		err = attach_programs(capture, hook, error);
+	if (err)
+		capture_unload(capture);
+	else
+		capture->hook = hook;
+	return err;
+}
+
+void capture_unload(struct capture *capture)
+{
+	while (capture->link_count)
+		bpf_link__destroy(capture->links[--capture->link_count]);
+	unmap_areas(capture);
+	statsd_bpf__destroy(capture->skeleton);
+	capture->skeleton = NULL;
+	free(capture->slots);
+	capture->slots = NULL;
+	free(capture->batch);
+	capture->batch = NULL;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * What the files of this room share: the loaded programs, their maps in memory, and what
+ * is known of each slot. Nobody outside probe/ includes this.
+ */
+#ifndef PROBE_INTERNAL_H
+#define PROBE_INTERNAL_H
+
+#include <stdint.h>
+#include "probe/capture.h"
+
+struct bpf_link;
+struct bpf_map;
+struct ring_buffer;
+struct statsd_bpf;
+struct ingest;
+struct series;
+
+/* A memory-mapped array map. */
+struct area {
+	void *memory;
+	size_t bytes;
+	size_t stride; /* bytes from one element to the next */
+};
+
+/* A slot of the kernel's series table, as the daemon sees it. */
+struct slot {
+	struct series *series; /* NULL: nothing was drained from it since it was entered */
+	uint64_t used;	       /* number of the last closing that found it touched */
+	bool retired;	       /* its hash is deleted; recycled at the next closing */
+};
+
+#define LINKS_MAX 4
+#define BATCH 4096 /* entries of a hash map drained at once */
+#define BATCH_BYTES (BATCH * (sizeof(struct member_key) + sizeof(uint64_t)))
+
+struct capture {
+	struct capture_options options;
+	struct store *store;
+	struct ingest *ingest;
+	struct statsd_bpf *skeleton;
+	struct ring_buffer *ring;
+	struct bpf_link *links[LINKS_MAX];
+	size_t link_count;
+	enum capture_hook hook;
+	unsigned int cpus;
+	unsigned int window; /* the open one */
+	uint64_t closings;
+	uint32_t cells_max[METRIC_TYPES];
+	uint32_t slot_base[METRIC_TYPES];
+	struct area series, counters, timers, gauges, sets, samples, sketches, ledgers;
+	struct slot *slots;
+	struct ledger own[WINDOWS]; /* what the daemon counted, by window */
+	struct ledger total;
+	uint64_t misses; /* accounted for */
+	uint8_t *batch; /* room for one batch of keys and values */
+};
+
+/* Element `index` of an area. */
+static inline void *area_at(const struct area *area, size_t index)
+{
+	return (uint8_t *)area->memory + index * area->stride;
+}
+
+/* capture_load.c: the programs of one hook, loaded and attached. Negative errno. */
+int capture_load(struct capture *capture, enum capture_hook hook, struct error *error);
+void capture_unload(struct capture *capture);
+
+/* drain.c: everything that window `window` holds in the kernel's maps, into the store; the maps are empty then. */
+int drain_window(struct capture *capture, unsigned int window, struct error *error);
+
+/* slots.c: the series behind a slot, entered into the store at first sight; NULL: out of memory. */
+struct series *slot_series(struct capture *capture, enum metric_type type, uint32_t cell);
+/* How many cells of a type were ever handed out. */
+uint32_t slot_cells(const struct capture *capture, enum metric_type type);
+/* Retires slots idle for options.retire_closings closings and recycles those retired at the last one. */
+void slots_retire(struct capture *capture);
+
+/* stats.c: how often the kernel skipped the programs since they were loaded. */
+uint64_t capture_misses(const struct capture *capture);
+
+#endif /* PROBE_INTERNAL_H */
