@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+#
+# One make for all: nothing recurses, everything built lies in .output/. Dependencies come
+# from both compilers (-MMD -MP), so touching bpf/kstatsd.h rebuilds BPF objects, their
+# skeletons and the daemon.
+#
+#     bpf/X.bpf.c -> .output/bpf/X.bpf.o -> .output/X.skel.h -> user/probe/*.o -> .output/kstatsd
+#
+# Variables: CC, CLANG, BPFTOOL, CFLAGS, LDFLAGS, V=1 (show commands), DEVELOPER=1
+# (warnings are errors), PREFIX, DESTDIR, RUN_SECONDS (make run), FUZZ_SECONDS (make fuzz),
+# TIERS (make test: some of unit, bpf, e2e, vm, fuzz).
+
+OUTPUT	:= .output
+CC	?= gcc
+CLANG	?= clang-14
+BPFTOOL	?= $(firstword $(shell command -v bpftool 2>/dev/null) /usr/sbin/bpftool)
+PYTHON	?= /usr/bin/python3
+FORMAT	?= clang-format-14
+PREFIX	?= /usr/local
+CFLAGS	?= -O2 -g
+FUZZ_SECONDS ?= 300
+
+LIBS	:= libbpf libelf zlib libevent_core libevent_extra yaml-0.1 jansson
+# Asked for only by the rules that compile, so that `make deps` works before they exist.
+lib_cflags = $(shell pkg-config --cflags $(LIBS))
+lib_ldlibs = $(shell pkg-config --libs $(LIBS)) -lm
+
+WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes
+ifeq ($(DEVELOPER),1)
+WARNINGS += -Werror
+endif
+USER_FLAGS := -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -Ibpf -Iuser
+BPF_FLAGS := -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall $(filter -Werror,$(WARNINGS)) -Ibpf -Ivmlinux
+
+BPF_SOURCES := $(wildcard bpf/*.bpf.c)
+SKELETONS := $(BPF_SOURCES:bpf/%.bpf.c=$(OUTPUT)/%.skel.h)
+USER_SOURCES := $(wildcard user/*/*.c)
+USER_OBJECTS := $(USER_SOURCES:%.c=$(OUTPUT)/%.o)
+LIBRARY_OBJECTS := $(filter-out $(OUTPUT)/user/cli/main.o,$(USER_OBJECTS))
+C_TESTS := $(patsubst %.c,$(OUTPUT)/%,$(wildcard tests/unit/test_*.c tests/bpf/test_*.c))
+BENCHES := $(patsubst %.c,$(OUTPUT)/%,$(wildcard tests/bench/*.c))
+FORMATTED := $(wildcard bpf/*.[ch] user/*/*.[ch] tests/*/*.[ch])
+
+ifeq ($(V),1)
+say = @:
+Q :=
+else
+say = @printf '  %-8s %s\n'
+Q := @
+endif
+
+.SUFFIXES:
+.DELETE_ON_ERROR:
+# Objects of tests are not intermediate files to be deleted.
+.SECONDARY:
+.PHONY: all run test bench fuzz lint format install clean deps help force
+
+all: $(OUTPUT)/kstatsd $(OUTPUT)/tests/sender	## build the daemon (the default)
+
+run:	## build, then show the demo application's metrics live (root; RUN_SECONDS=n ends it)
+	$(Q)deploy/install-deps build run
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)deploy/demo/run $(OUTPUT)/kstatsd
+
+test:	## install what the tests need, build, run them all (root)
+	$(Q)deploy/install-deps build run test
+	$(Q)$(MAKE) --no-print-directory all $(C_TESTS) $(OUTPUT)/venv/ready
+	$(Q)CLANG=$(CLANG) $(PYTHON) tests/run $(TIERS)
+
+bench:	## measure what a datagram costs, print a table (root)
+	$(Q)deploy/install-deps build run test
+	$(Q)$(MAKE) --no-print-directory all $(BENCHES)
+	$(Q)tests/bench/run
+
+fuzz:	## fuzz each parser for FUZZ_SECONDS
+	$(Q)deploy/install-deps build test
+	$(Q)CLANG=$(CLANG) tests/fuzz/run $(FUZZ_SECONDS)
+
+lint:	## check layout, direction of includes, banned functions
+	$(Q)deploy/install-deps lint
+	$(Q)$(FORMAT) --dry-run -Werror $(FORMATTED)
+	$(Q)tests/lint/includes
+	$(Q)tests/lint/banned
+
+format:	## lay the C sources out as .clang-format says
+	$(Q)$(FORMAT) -i $(FORMATTED)
+
+install: all	## install to $(DESTDIR)$(PREFIX)
+	install -D -m 755 $(OUTPUT)/kstatsd $(DESTDIR)$(PREFIX)/sbin/kstatsd
+	install -D -m 644 docs/kstatsd.8 $(DESTDIR)$(PREFIX)/share/man/man8/kstatsd.8
+	install -D -m 644 deploy/kstatsd.yaml $(DESTDIR)$(PREFIX)/share/doc/kstatsd/kstatsd.yaml
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|@sbindir@|$(PREFIX)/sbin|' deploy/kstatsd.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/kstatsd.service
+
+clean:	## remove all that was built
+	rm -rf $(OUTPUT)
+
+deps:	## install every package that building, running and testing need (Debian, root)
+	deploy/install-deps build run lint test
+
+help:	## print this
+	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | while IFS='	' read -r target text; do \
+		printf '  make %-8s %s\n' "$$target" "$$text"; done
+
+# A change of compiler or flags rebuilds.
+FLAGS := $(CC) $(CLANG) $(BPFTOOL) $(USER_FLAGS) $(CFLAGS) $(LDFLAGS) $(BPF_FLAGS)
+$(OUTPUT)/flags: force
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(FLAGS)' | cmp -s - $@ || printf '%s\n' '$(FLAGS)' > $@
+
+$(OUTPUT)/bpf/%.bpf.o: bpf/%.bpf.c $(OUTPUT)/flags
+	$(say) CLANG $<
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_FLAGS) -MMD -MP -MT $@ -MF $(@:.o=.d) -c $< -o $@
+
+$(OUTPUT)/tests/bpf/%.bpf.o: tests/bpf/%.bpf.c $(OUTPUT)/flags
+	$(say) CLANG $<
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_FLAGS) -MMD -MP -MT $@ -MF $(@:.o=.d) -c $< -o $@
+
+$(OUTPUT)/%.skel.h: $(OUTPUT)/bpf/%.bpf.o
+	$(say) SKELETON $@
+	$(Q)$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf > $@
+
+$(OUTPUT)/tests/bpf/%.skel.h: $(OUTPUT)/tests/bpf/%.bpf.o
+	$(say) SKELETON $@
+	$(Q)$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf > $@
+
+# Order-only: which object needs which skeleton is in its .d file after the first build.
+$(OUTPUT)/user/%.o: user/%.c $(OUTPUT)/flags | $(SKELETONS)
+	$(say) CC $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(USER_FLAGS) $(CFLAGS) $(lib_cflags) $(if $(filter probe/%,$*),-I$(OUTPUT)) \
+		-MMD -MP -c $< -o $@
+
+$(OUTPUT)/kstatsd: $(USER_OBJECTS)
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(lib_ldlibs) -o $@
+
+TEST_SKELETONS := $(patsubst tests/bpf/%.bpf.c,$(OUTPUT)/tests/bpf/%.skel.h,$(wildcard tests/bpf/*.bpf.c))
+$(OUTPUT)/tests/%.o: tests/%.c $(OUTPUT)/flags | $(SKELETONS) $(TEST_SKELETONS)
+	$(say) CC $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(USER_FLAGS) $(CFLAGS) $(lib_cflags) -Itests/unit \
+		$(if $(filter bpf/% bench/%,$*),-I$(OUTPUT) -I$(OUTPUT)/tests/bpf) -MMD -MP -c $< -o $@
+
+$(C_TESTS): %: %.o $(LIBRARY_OBJECTS)
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(lib_ldlibs) -lcmocka -o $@
+
+$(BENCHES): %: %.o $(LIBRARY_OBJECTS)
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(lib_ldlibs) -o $@
+
+# Sends datagrams in every way; the daemon has no part in it.
+$(OUTPUT)/tests/sender: $(OUTPUT)/tests/e2e/sender.o
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -lpthread -o $@
+
+$(OUTPUT)/venv/ready: tests/requirements.txt
+	$(say) VENV $(@D)
+	$(Q)$(PYTHON) -m venv --clear --system-site-packages $(@D)
+	$(Q)$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+-include $(patsubst %.o,%.d,$(USER_OBJECTS)) $(BPF_SOURCES:%.c=$(OUTPUT)/%.d) $(C_TESTS:=.d) $(BENCHES:=.d)
+-include $(OUTPUT)/tests/e2e/sender.d $(TEST_SKELETONS:.skel.h=.bpf.d)
