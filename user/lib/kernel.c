@@ -54,26 +54,30 @@ int kernel_check_privileges(struct error *error)
 	size_t used = 0;
 
 	if (!capabilities_read(&effective))
-		return error_set(error, -EPERM, "cannot read the capabilities of this process from /proc/self/status");
+		return error_set(error, -EPERM,
+				 "cannot read the capabilities of this process from /proc/self/status");
 	if (effective >> CAP_SYS_ADMIN & 1)
 		return 0;
 	for (size_t i = 0; i < COUNT(privileges); i++)
 		if (!(effective >> privileges[i].bit & 1))
-			used += (size_t)snprintf(missing + used, sizeof(missing) - used, "%s%s", used ? ", " : "",
-						 privileges[i].name);
+			used += (size_t)snprintf(missing + used, sizeof(missing) - used, "%s%s",
+						 used ? ", " : "", privileges[i].name);
 	if (!used)
 		return 0;
-	return error_set(error, -EPERM,
-			 "cannot load BPF programs: this process lacks %s; run as root, or grant the capabilities",
-			 missing);
+	return error_set(
+		error, -EPERM,
+		"cannot load BPF programs: this process lacks %s; run as root, or grant the capabilities",
+		missing);
 }
 
 int kernel_check_btf(struct error *error)
 {
 	if (!access(BTF_PATH, R_OK))
 		return 0;
-	return error_set(error, -ENOENT,
-			 "this kernel shows no type information (%s cannot be read): BPF programs cannot be fitted "
-			 "to it; use a kernel built with CONFIG_DEBUG_INFO_BTF, as all distribution kernels of "
-			 "Debian 11 and later are", BTF_PATH);
+	return error_set(
+		error, -ENOENT,
+		"this kernel shows no type information (%s cannot be read): BPF programs cannot be fitted "
+		"to it; use a kernel built with CONFIG_DEBUG_INFO_BTF, as all distribution kernels of "
+		"Debian 11 and later are",
+		BTF_PATH);
 }

@@ -9,8 +9,8 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 
-#define TEXT_MAX       1200
-#define COMPLAINTS     64
+#define TEXT_MAX 1200
+#define COMPLAINTS 64
 #define BACKOFF_MIN_NS NS_PER_SECOND
 #define BACKOFF_MAX_NS (3600 * BACKOFF_MIN_NS)
 
@@ -114,14 +114,14 @@ static void log_write(enum log_level level, const char *format, va_list args)
 		fprintf(stderr, "kstatsd: %s: %s%s\n", level_names[level], text, repeats);
 }
 
-#define LOG_FUNCTION(name, level)                   \
-	void name(const char *format, ...)          \
-	{                                           \
-		va_list args;                       \
-                                                    \
-		va_start(args, format);             \
-		log_write(level, format, args);     \
-		va_end(args);                       \
+#define LOG_FUNCTION(name, level)               \
+	void name(const char *format, ...)      \
+	{                                       \
+		va_list args;                   \
+                                                \
+		va_start(args, format);         \
+		log_write(level, format, args); \
+		va_end(args);                   \
 	}
 LOG_FUNCTION(log_error, LOG_LEVEL_ERROR)
 LOG_FUNCTION(log_warning, LOG_LEVEL_WARNING)

@@ -3,14 +3,11 @@
  * A number with a unit is read as a decimal number up to the first letter, and the rest is
  * looked up in a table. Products are checked against the range of the result.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
+#include "lib/number.h"
 #include "lib/units.h"
-
-#define NUMBER_MAX 64
 
 struct unit {
 	const char *name;
@@ -25,52 +22,12 @@ static const struct unit sizes[] = {
 	{ "", 1 }, { "KiB", 1024 }, { "MiB", 1024 * 1024 }, { "GiB", 1024 * 1024 * 1024 }, {},
 };
 
-int units_parse_integer(const char *text, uint64_t *value)
-{
-	uint64_t result = 0;
-
-	if (!*text)
-		return -EINVAL;
-	for (; *text; text++) {
-		if (!isdigit((unsigned char)*text))
-			return -EINVAL;
-		if (__builtin_mul_overflow(result, 10, &result) ||
-		    __builtin_add_overflow(result, (uint64_t)(*text - '0'), &result))
-			return -ERANGE;
-	}
-	*value = result;
-	return 0;
-}
-
-int units_parse_number(const char *text, double *value)
-{
-	char *end;
-	double result;
-
-	/* strtod() also takes blanks, "0x10", "inf" and "nan": only what these bytes can spell. */
-	if (!*text || text[strspn(text, "0123456789+-.eE")])
-		return -EINVAL;
-	result = strtod(text, &end);
-	if (*end)
-		return -EINVAL;
-	if (!isfinite(result))
-		return -ERANGE;
-	*value = result;
-	return 0;
-}
-
 static int unit_parse(const char *text, const struct unit *units, double limit, double *value)
 {
 	size_t length = strspn(text, "0123456789.");
-	char number[NUMBER_MAX];
 	double result;
-	int err;
+	int err = number_parse_double(text, length, &result);
 
-	if (length >= sizeof(number))
-		return -ERANGE;
-	memcpy(number, text, length);
-	number[length] = '\0';
-	err = units_parse_number(number, &result);
 	if (err)
 		return err;
 	for (; units->name; units++)

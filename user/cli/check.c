@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+/*
+ * `kstatsd check`: what this kernel can do, each hook tried for real, and is the
+ * configuration valid. The report is data, on stdout; what stands in the way is also said
+ * on stderr, with the remedy.
+ */
+#include <stdio.h>
+#include "cli/commands.h"
+#include "lib/kernel.h"
+#include "lib/log.h"
+#include "probe/preempt.h"
+
+static void row_print(const char *what, const char *text)
+{
+	printf("%-14s %s\n", what, text);
+}
+
+/* Prints yes, or no and on stderr why. */
+static bool requirement_print(const char *what, int (*check)(struct error *error))
+{
+	struct error error = {};
+	bool met = !check(&error);
+
+	row_print(what, met ? "yes" : "no");
+	if (!met)
+		log_error("%s", error.text);
+	return met;
+}
+
+/* Leaves what to try the hooks with in *capture: the configured options, else the defaults. */
+static bool config_print(const struct options *options, struct capture_options *capture)
+{
+	const char *file = config_file(&options->source);
+	struct config config;
+	struct error error = {};
+	char text[512];
+
+	if (config_load(&config, &options->source, &error)) {
+		row_print("configuration", "not valid");
+		log_error("%s", error.text);
+		capture_options_init(capture);
+		return false;
+	}
+	snprintf(text, sizeof(text), "valid (%s)", *file ? file : "no file, defaults");
+	row_print("configuration", text);
+	*capture = config.capture;
+	return true;
+}
+
+static const char *hook_state(const struct hook_report *report)
+{
+	if (!report->usable)
+		return "not usable";
+	return report->chosen ? "chosen" : "usable";
+}
+
+static bool hooks_print(const struct capture_options *capture)
+{
+	struct hook_report reports[HOOKS - 1] = {};
+	struct error error = {};
+	bool chosen = false;
+	int err;
+
+	err = capture_check(capture, reports, &error);
+	printf("hooks\n");
+	for (size_t i = 0; i < HOOKS - 1; i++) {
+		printf("  %-12s %s%s%s\n", capture_hook_name(reports[i].hook), hook_state(&reports[i]),
+		       reports[i].reason[0] ? ": " : "", reports[i].reason);
+		chosen |= reports[i].chosen;
+	}
+	if (err)
+		log_error("%s; the reasons above name what each lacks", error.text);
+	else if (!chosen)
+		log_error(
+			"no hook that the configuration allows works here: give this process what the reasons "
+			"above name, or set capture.statsd.hook to one that is usable");
+	return chosen;
+}
+
+int command_check(const struct options *options)
+{
+	struct capture_options capture;
+	struct preemption preemption;
+	bool valid, able;
+	char release[128];
+
+	log_set_level(options->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING);
+	kernel_release(release, sizeof(release));
+	row_print("kernel", release);
+	preemption_read(&preemption);
+	row_print("preemption", preemption.reason);
+	able = requirement_print("BTF", kernel_check_btf);
+	able &= requirement_print("privileges", kernel_check_privileges);
+	valid = config_print(options, &capture);
+	/* Without these, every trial fails for the one reason that was given. */
+	if (able)
+		able = hooks_print(&capture);
+	if (!valid)
+		return EXIT_USAGE;
+	return able ? EXIT_OK : EXIT_RUNTIME;
+}

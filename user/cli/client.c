@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+/* One request to the running daemon, for a subcommand. */
+#include "cli/client.h"
+#include "cli/control.h"
+#include "lib/log.h"
+
+int client_ask(const struct options *options, const char *request, json_t **answer)
+{
+	struct config config;
+	struct error error = {};
+	const char *refusal;
+
+	*answer = NULL;
+	if (config_load(&config, &options->source, &error)) {
+		log_error("%s", error.text);
+		return EXIT_USAGE;
+	}
+	*answer = control_ask(config.runtime_dir, request, &error);
+	if (*answer && json_is_true(json_object_get(*answer, "ok")))
+		return EXIT_OK;
+	refusal = json_string_value(json_object_get(*answer, "error"));
+	log_error("%s", refusal ? refusal : error.text);
+	json_decref(*answer);
+	*answer = NULL;
+	return EXIT_RUNTIME;
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+/*
+ * Puts a configuration together: defaults, file, overrides, and then what no single key
+ * can see, which are the rules between keys.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "cli/config.h"
+#include "cli/config_keys.h"
+
+#define FILE_BYTES_MAX (1 << 20)
+#define ORIGIN_MAX 256
+
+/* Where each key was set last, so that a rule between keys can name the place. */
+struct origins {
+	char text[CONFIG_KEYS_MAX][ORIGIN_MAX];
+};
+
+static void origin_note(void *context, const struct config_key *key, const struct config_scan *scan,
+			const yaml_node_t *node)
+{
+	struct origins *origins = context;
+	char *text = origins->text[key - config_keys];
+
+	if (scan->is_file)
+		snprintf(text, ORIGIN_MAX, "%s:%zu: ", scan->source, node->start_mark.line + 1);
+	else
+		snprintf(text, ORIGIN_MAX, "%s: ", scan->source);
+}
+
+static void config_init(struct config *config)
+{
+	memset(config, 0, sizeof(*config));
+	config->interval = 10 * 1000000000ll;
+	config->align = true;
+	config->statsd_enabled = true;
+	capture_options_init(&config->capture);
+	config->series_max = 1000000;
+	config->percentiles[0] = 90;
+	config->percentile_count = 1;
+	snprintf(config->runtime_dir, sizeof(config->runtime_dir), "/run/kstatsd");
+	config->shutdown_timeout = 5 * 1000000000ll;
+	config->log_level = LOG_LEVEL_INFO;
+}
+
+const char *config_file(const struct config_source *source)
+{
+	if (source->file)
+		return source->file;
+	return access(CONFIG_DEFAULT_FILE, F_OK) ? "" : CONFIG_DEFAULT_FILE;
+}
+
+/* The whole file as text; NULL with the sentence in `error`. The caller frees it. */
+static char *file_read(const char *path, struct error *error)
+{
+	FILE *file = fopen(path, "re");
+	char *text = NULL;
+	size_t length;
+
+	if (!file) {
+		error_set(error, -errno, "cannot read the configuration %s: %s", path, strerror(errno));
+		return NULL;
+	}
+	text = malloc(FILE_BYTES_MAX + 1);
+	if (!text) {
+		error_set(error, -ENOMEM, "cannot read the configuration %s: out of memory", path);
+		goto out;
+	}
+	length = fread(text, 1, FILE_BYTES_MAX + 1, file);
+	if (!ferror(file) && length <= FILE_BYTES_MAX && !memchr(text, '\0', length)) {
+		text[length] = '\0';
+		goto out;
+	}
+	error_set(error, -EINVAL, "cannot read the configuration %s: %s", path,
+		  ferror(file)		    ? strerror(errno)
+		  : length > FILE_BYTES_MAX ? "longer than 1 MiB"
+					    : "it holds a NUL byte");
+	free(text);
+	text = NULL;
+out:
+	fclose(file);
+	return text;
+}
+
+static int file_apply(struct config_scan *scan, const char *path)
+{
+	char *text = file_read(path, scan->error);
+	int err;
+
+	if (!text)
+		return -EINVAL;
+	scan->source = path;
+	scan->is_file = true;
+	err = config_scan_apply(scan, "", text);
+	free(text);
+	return err;
+}
+
+static int override_apply(struct config_scan *scan, const char *override)
+{
+	size_t length = strcspn(override, "=");
+	char path[CONFIG_PATH_MAX], source[CONFIG_PATH_MAX + 8];
+
+	if (!length || !override[length] || length >= sizeof(path))
+		return error_set(scan->error, -EINVAL,
+				 "-s %s: KEY=VALUE is expected, such as -s flush.interval=1s", override);
+	snprintf(path, sizeof(path), "%.*s", (int)length, override);
+	snprintf(source, sizeof(source), "-s %s", path);
+	scan->source = source;
+	scan->is_file = false;
+	return config_scan_apply(scan, path, override + length + 1);
+}
+
+/* A sentence about the key `path`, from the place where it was set. */
+static int rule_fail(const struct origins *origins, struct error *error, const char *path, const char *reason)
+{
+	const char *origin = origins->text[config_key_find(path) - config_keys];
+
+	return error_set(error, -EINVAL, "%s%s: %s", origin, path, reason);
+}
+
+static int config_check(struct config *config, const struct origins *origins, struct error *error)
+{
+	enum capture_hook hook = config->capture.hook;
+
+	if (!config->statsd_enabled)
+		return rule_fail(origins, error, "capture.statsd.enabled", "false leaves nothing to capture");
+	if (config->capture.absorb && hook != HOOK_AUTO && hook != HOOK_CGROUP)
+		return rule_fail(origins, error, "capture.statsd.absorb",
+				 "only the cgroup hook can end a datagram's way; set capture.statsd.hook to "
+				 "cgroup or auto, or absorb to false");
+	if (!config->table_enabled && !config->graphite_count)
+		config->table_enabled = true;
+	return 0;
+}
+
+int config_load(struct config *config, const struct config_source *source, struct error *error)
+{
+	struct config_scan scan = { .keys = config_keys, .base = config, .prefix = "", .error = error };
+	struct origins *origins = calloc(1, sizeof(*origins));
+	const char *file = config_file(source);
+	int err = 0;
+
+	if (!origins)
+		return error_set(error, -ENOMEM, "cannot read the configuration: out of memory");
+	scan.note = origin_note;
+	scan.context = origins;
+	config_init(config);
+	if (*file)
+		err = file_apply(&scan, file);
+	for (size_t i = 0; !err && i < source->override_count; i++)
+		err = override_apply(&scan, source->overrides[i]);
+	if (!err)
+		err = config_check(config, origins, error);
+	free(origins);
+	return err;
+}
+
+void config_update(struct config *config, const struct config *next, char *restart, size_t restart_size)
+{
+	size_t used = 0;
+
+	*restart = '\0';
+	for (const struct config_key *key = config_keys; key->path; key++) {
+		void *field = (char *)config + key->offset;
+		const void *wanted = (const char *)next + key->offset;
+
+		if (!memcmp(field, wanted, key->size))
+			continue;
+		if (key->live)
+			memcpy(field, wanted, key->size);
+		else if (used < restart_size)
+			used += (size_t)snprintf(restart + used, restart_size - used, "%s%s",
+						 used ? ", " : "", key->path);
+	}
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * The daemon's configuration: defaults, then the file, then -s KEY=VALUE. Loading touches
+ * nothing but the struct, so that a reload can look at a whole new one before it acts.
+ */
+#ifndef CLI_CONFIG_H
+#define CLI_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "lib/error.h"
+#include "lib/log.h"
+#include "probe/capture.h"
+#include "sink/sink.h"
+
+#define CONFIG_DEFAULT_FILE "/etc/kstatsd/kstatsd.yaml"
+#define GRAPHITE_OUTPUTS_MAX 16
+#define PERCENTILES_MAX 32
+#define RUNTIME_DIR_MAX 256
+
+enum attribution {
+	ATTRIBUTION_NONE,
+};
+
+struct config {
+	int64_t interval; /* nanoseconds */
+	bool align;
+	bool statsd_enabled;
+	struct capture_options capture;
+	uint64_t series_max;
+	double percentiles[PERCENTILES_MAX];
+	size_t percentile_count;
+	enum attribution attribution;
+	bool table_enabled; /* outputs.stdout is mentioned, or there is no output at all */
+	struct stdout_options table;
+	struct graphite_options graphite[GRAPHITE_OUTPUTS_MAX];
+	size_t graphite_count;
+	char runtime_dir[RUNTIME_DIR_MAX];
+	int64_t shutdown_timeout; /* nanoseconds */
+	enum log_level log_level;
+};
+
+/* Where a configuration comes from. The strings are the caller's. */
+struct config_source {
+	const char *file;	      /* NULL: CONFIG_DEFAULT_FILE if it exists */
+	const char *const *overrides; /* "flush.interval=1s" */
+	size_t override_count;
+};
+
+/*
+ * Fills *config from the defaults and the source. -EINVAL or another negative errno, with
+ * a sentence that names file, line, key and reason.
+ */
+int config_load(struct config *config, const struct config_source *source, struct error *error);
+
+/* The file that config_load() reads for this source; "" for none. */
+const char *config_file(const struct config_source *source);
+
+/*
+ * Takes over into *config what `next` changes and a running daemon can change. Writes the
+ * keys that would need a restart, separated by ", ", into restart; those keep their value.
+ */
+void config_update(struct config *config, const struct config *next, char *restart, size_t restart_size);
+
+#endif /* CLI_CONFIG_H */

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/* All keys of struct config, as a table for config_scan.h. docs/configuration.md explains each. */
+#ifndef CLI_CONFIG_KEYS_H
+#define CLI_CONFIG_KEYS_H
+
+#include <stddef.h>
+#include "cli/config_scan.h"
+
+#define CONFIG_KEYS_MAX 64 /* rows of the table, at most */
+
+extern const struct config_key config_keys[];
+
+/* A key of `config_keys` by its path; NULL when there is none. */
+const struct config_key *config_key_find(const char *path);
+
+#endif /* CLI_CONFIG_KEYS_H */

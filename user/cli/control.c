@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+/*
+ * The daemon's side of the control socket, on libevent. A client that says nothing, or
+ * too much, is dropped after a while; it cannot hold up the daemon. The socket is reached
+ * through /proc/self/fd, since a UNIX address has room for 107 bytes only.
+ */
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/listener.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include "cli/control.h"
+#include "cli/control_path.h"
+#include "lib/log.h"
+
+#define REQUEST_MAX 64
+#define CLIENT_SECONDS 5
+#define BACKLOG 16
+
+struct control {
+	const struct control_command *commands;
+	void *context;
+	struct evconnlistener *listener;
+	int dir_fd, pid_fd;
+};
+
+json_t *control_failure(const char *text)
+{
+	return json_pack("{s:b, s:s}", "ok", 0, "error", text);
+}
+
+static json_t *request_answer(const struct control *control, const char *word)
+{
+	for (const struct control_command *command = control->commands; command->name; command++)
+		if (!strcmp(command->name, word))
+			return command->answer(control->context);
+	return control_failure("unknown request");
+}
+
+static void client_on_event(struct bufferevent *client, short what, void *context)
+{
+	(void)what; /* end of file, error, timeout: all end the conversation */
+	(void)context;
+	bufferevent_free(client);
+}
+
+static void client_on_written(struct bufferevent *client, void *context)
+{
+	(void)context;
+	bufferevent_free(client);
+}
+
+static void client_on_read(struct bufferevent *client, void *context)
+{
+	struct evbuffer *input = bufferevent_get_input(client);
+	char *line = evbuffer_readln(input, NULL, EVBUFFER_EOL_LF);
+	json_t *answer;
+	char *text;
+
+	if (!line && evbuffer_get_length(input) < REQUEST_MAX)
+		return; /* not whole yet */
+	answer = line ? request_answer(context, line) : control_failure("request too long");
+	text = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
+	json_decref(answer);
+	free(line);
+	bufferevent_disable(client, EV_READ);
+	bufferevent_setcb(client, NULL, client_on_written, client_on_event, NULL);
+	evbuffer_add_printf(bufferevent_get_output(client), "%s\n",
+			    text ? text : "{\"ok\":false,\"error\":\"out of memory\"}");
+	free(text);
+}
+
+static void control_on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
+			      int length, void *context)
+{
+	struct timeval patience = { .tv_sec = CLIENT_SECONDS };
+	struct bufferevent *client =
+		bufferevent_socket_new(evconnlistener_get_base(listener), fd, BEV_OPT_CLOSE_ON_FREE);
+
+	(void)address;
+	(void)length;
+	if (!client) {
+		evutil_closesocket(fd);
+		return;
+	}
+	bufferevent_setcb(client, client_on_read, NULL, client_on_event, context);
+	bufferevent_set_timeouts(client, &patience, &patience);
+	bufferevent_enable(client, EV_READ | EV_WRITE);
+}
+
+/* Holds the pid file locked, or says who does. */
+static int pid_lock(struct control *control, const char *runtime_dir, struct error *error)
+{
+	char pid[32] = "";
+
+	control->pid_fd = openat(control->dir_fd, CONTROL_PID, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	if (control->pid_fd < 0)
+		return error_set(error, -errno, "cannot open %s/%s: %s", runtime_dir, CONTROL_PID,
+				 strerror(errno));
+	if (flock(control->pid_fd, LOCK_EX | LOCK_NB)) {
+		if (errno != EWOULDBLOCK)
+			return error_set(error, -errno, "cannot lock %s/%s: %s", runtime_dir, CONTROL_PID,
+					 strerror(errno));
+		if (read(control->pid_fd, pid, sizeof(pid) - 1) < 0)
+			*pid = '\0';
+		pid[strcspn(pid, "\n")] = '\0';
+		return error_set(
+			error, -EBUSY,
+			"another kstatsd (process %s) runs with runtime_dir %s; end it, or set another "
+			"runtime_dir",
+			*pid ? pid : "unknown", runtime_dir);
+	}
+	snprintf(pid, sizeof(pid), "%d\n", getpid());
+	if (ftruncate(control->pid_fd, 0) ||
+	    pwrite(control->pid_fd, pid, strlen(pid), 0) != (ssize_t)strlen(pid))
+		return error_set(error, -EIO, "cannot write %s/%s: %s", runtime_dir, CONTROL_PID,
+				 strerror(errno));
+	return 0;
+}
+
+static int dir_open(struct control *control, const char *runtime_dir, struct error *error)
+{
+	if (mkdir(runtime_dir, 0755) && errno != EEXIST)
+		return error_set(error, -errno, "cannot create runtime_dir %s: %s", runtime_dir,
+				 strerror(errno));
+	control->dir_fd = open(runtime_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (control->dir_fd < 0)
+		return error_set(error, -errno, "cannot open runtime_dir %s: %s", runtime_dir,
+				 strerror(errno));
+	return 0;
+}
+
+static int control_listen(struct control *control, struct event_base *base, struct error *error)
+{
+	struct sockaddr_un address = {};
+	mode_t mask;
+	int fd;
+
+	control_address(control->dir_fd, &address);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return error_set(error, -errno, "cannot create the control socket: %s", strerror(errno));
+	/* We hold the lock, so whoever bound it is dead. */
+	unlinkat(control->dir_fd, CONTROL_SOCKET, 0);
+	mask = umask(0177);
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address))) {
+		error_set(error, -errno, "cannot bind the control socket %s: %s", CONTROL_SOCKET,
+			  strerror(errno));
+		umask(mask);
+		close(fd);
+		return -EIO;
+	}
+	umask(mask);
+	control->listener = evconnlistener_new(base, control_on_accept, control,
+					       LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, BACKLOG, fd);
+	if (!control->listener) {
+		close(fd);
+		return error_set(error, -EIO, "cannot listen on the control socket: %s", strerror(errno));
+	}
+	return 0;
+}
+
+struct control *control_new(struct event_base *base, const char *runtime_dir,
+			    const struct control_command *commands, void *context, struct error *error)
+{
+	struct control *control = calloc(1, sizeof(*control));
+
+	if (!control) {
+		error_set(error, -ENOMEM, "cannot listen for commands: out of memory");
+		return NULL;
+	}
+	*control = (struct control){ .commands = commands, .context = context, .dir_fd = -1, .pid_fd = -1 };
+	if (dir_open(control, runtime_dir, error) || pid_lock(control, runtime_dir, error) ||
+	    control_listen(control, base, error)) {
+		control_free(control);
+		return NULL;
+	}
+	return control;
+}
+
+void control_free(struct control *control)
+{
+	if (!control)
+		return;
+	if (control->listener) {
+		/* Only who listened removes: without the lock it is another daemon's. */
+		evconnlistener_free(control->listener);
+		unlinkat(control->dir_fd, CONTROL_SOCKET, 0);
+		if (ftruncate(control->pid_fd, 0))
+			log_debug("cannot empty the pid file: %s", strerror(errno));
+	}
+	if (control->pid_fd >= 0)
+		close(control->pid_fd);
+	if (control->dir_fd >= 0)
+		close(control->dir_fd);
+	free(control);
+}

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+/*
+ * The event loop and the life of the daemon: start, run, leave. Flush is in
+ * daemon_flush.c, what it tells the control socket in daemon_answer.c.
+ */
+#include <errno.h>
+#include <event2/event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include "cli/daemon.h"
+#include "cli/version.h"
+#include "core/store.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+
+#define DRAIN_POLL_NS 10000000
+#define RING_RETRY_NS 100000000
+
+static const int signal_numbers[DAEMON_SIGNALS] = {
+	[SIGNAL_TERM] = SIGTERM,
+	[SIGNAL_INT] = SIGINT,
+	[SIGNAL_HUP] = SIGHUP,
+};
+
+static const struct control_command control_commands[] = {
+	{ "status", daemon_answer_status },
+	{ "flush", daemon_answer_flush },
+	{ "reload", daemon_answer_reload },
+	{},
+};
+
+static void event_after(struct event *event, int64_t nanoseconds)
+{
+	struct timeval wait = {
+		.tv_sec = nanoseconds / NS_PER_SECOND,
+		.tv_usec = (nanoseconds % NS_PER_SECOND + 999) / 1000,
+	};
+
+	if (wait.tv_usec == 1000000)
+		wait = (struct timeval){ .tv_sec = wait.tv_sec + 1 };
+	event_add(event, &wait);
+}
+
+static void daemon_arm(struct daemon *daemon)
+{
+	event_after(daemon->timer, schedule_delay(&daemon->schedule, clock_read(CLOCK_REALTIME),
+						  clock_read(CLOCK_MONOTONIC)));
+}
+
+void daemon_reschedule(struct daemon *daemon)
+{
+	schedule_init(&daemon->schedule, daemon->config.interval, daemon->config.align,
+		      clock_read(CLOCK_REALTIME), clock_read(CLOCK_MONOTONIC));
+	daemon_arm(daemon);
+}
+
+static void daemon_on_timer(evutil_socket_t fd, short what, void *context)
+{
+	struct daemon *daemon = context;
+	struct error error = {};
+
+	(void)fd;
+	(void)what;
+	if (schedule_is_due(&daemon->schedule, clock_read(CLOCK_REALTIME), clock_read(CLOCK_MONOTONIC)) &&
+	    daemon_flush(daemon, true, &error))
+		log_error("%s", error.text);
+	daemon_arm(daemon);
+}
+
+static void daemon_on_ring(evutil_socket_t fd, short what, void *context)
+{
+	struct daemon *daemon = context;
+	struct error error = {};
+
+	(void)fd;
+	(void)what;
+	if (capture_consume(daemon->capture, &error) >= 0)
+		return;
+	daemon->counts.ring_errors++;
+	log_error("%s", error.text);
+	/* The descriptor is still readable: do not spin on it. */
+	event_del(daemon->ring);
+	event_after(daemon->ring_retry, RING_RETRY_NS);
+}
+
+static void daemon_on_ring_retry(evutil_socket_t fd, short what, void *context)
+{
+	struct daemon *daemon = context;
+
+	(void)fd;
+	(void)what;
+	event_add(daemon->ring, NULL);
+}
+
+/* Leaving: are the outputs done? */
+static void daemon_on_drain(evutil_socket_t fd, short what, void *context)
+{
+	struct daemon *daemon = context;
+	bool idle = outputs_idle(&daemon->outputs);
+
+	(void)fd;
+	(void)what;
+	if (!idle && clock_read(CLOCK_MONOTONIC) < daemon->leave_until) {
+		event_after(daemon->drain, DRAIN_POLL_NS);
+		return;
+	}
+	if (!idle)
+		log_warning(
+			"left with values undelivered: an output did not take them within shutdown_timeout");
+	event_base_loopbreak(daemon->base);
+}
+
+static void daemon_leave(struct daemon *daemon)
+{
+	struct error error = {};
+
+	event_del(daemon->timer);
+	event_del(daemon->ring);
+	event_del(daemon->ring_retry);
+	event_del(daemon->pulse);
+	if (daemon_flush(daemon, false, &error))
+		log_error("%s", error.text);
+	/* Nothing is captured, or absorbed, that nobody will flush. */
+	capture_free(daemon->capture);
+	daemon->capture = NULL;
+	daemon->leave_until = clock_read(CLOCK_MONOTONIC) + daemon->config.shutdown_timeout;
+	daemon_on_drain(-1, 0, daemon);
+}
+
+static void daemon_on_signal(evutil_socket_t number, short what, void *context)
+{
+	struct daemon *daemon = context;
+	json_t *answer;
+
+	(void)what;
+	if (number != SIGHUP && daemon->capture) {
+		daemon_leave(daemon);
+	} else if (number != SIGHUP) {
+		log_warning("told twice to end: not waiting for the outputs");
+		event_base_loopbreak(daemon->base);
+	} else {
+		answer = daemon_answer_reload(daemon);
+		json_decref(answer); /* it was logged */
+	}
+}
+
+static int events_new(struct daemon *daemon, struct error *error)
+{
+	daemon->timer = evtimer_new(daemon->base, daemon_on_timer, daemon);
+	daemon->drain = evtimer_new(daemon->base, daemon_on_drain, daemon);
+	daemon->ring_retry = evtimer_new(daemon->base, daemon_on_ring_retry, daemon);
+	daemon->ring = event_new(daemon->base, capture_fd(daemon->capture), EV_READ | EV_PERSIST,
+				 daemon_on_ring, daemon);
+	daemon->pulse = event_new(daemon->base, -1, EV_PERSIST, daemon_on_ring, daemon);
+	if (!daemon->timer || !daemon->drain || !daemon->ring_retry || !daemon->ring || !daemon->pulse ||
+	    event_add(daemon->ring, NULL))
+		return error_set(error, -EIO, "cannot wait for the ring of the kernel: %s", strerror(errno));
+	/* While absorbing, the kernel wants a sign of life also when the ring stays empty. */
+	if (daemon->config.capture.absorb)
+		event_after(daemon->pulse,
+			    (int64_t)(daemon->config.capture.absorb_seconds / 3 * NS_PER_SECOND));
+	for (size_t i = 0; i < DAEMON_SIGNALS; i++) {
+		daemon->signals[i] = evsignal_new(daemon->base, signal_numbers[i], daemon_on_signal, daemon);
+		if (!daemon->signals[i] || event_add(daemon->signals[i], NULL))
+			return error_set(error, -EIO, "cannot wait for signals: %s", strerror(errno));
+	}
+	return 0;
+}
+
+static void events_free(struct daemon *daemon)
+{
+	struct event *events[] = { daemon->timer, daemon->drain, daemon->ring_retry, daemon->ring,
+				   daemon->pulse };
+
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
+		if (events[i])
+			event_free(events[i]);
+	for (size_t i = 0; i < DAEMON_SIGNALS; i++)
+		if (daemon->signals[i])
+			event_free(daemon->signals[i]);
+}
+
+/* A loop whose timers are exact to the microsecond: intervals go down to 50 ms. */
+static struct event_base *base_new(void)
+{
+	struct event_config *config = event_config_new();
+	struct event_base *base = NULL;
+
+	if (config && !event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER))
+		base = event_base_new_with_config(config);
+	if (config)
+		event_config_free(config);
+	return base;
+}
+
+static int store_open(struct daemon *daemon, struct error *error)
+{
+	const struct config *config = &daemon->config;
+	struct store_options options = {
+		.series_max = config->series_max,
+		.exact_timers = config->capture.exact_timers,
+		.set_exact_max = config->capture.set_exact_max,
+		.percentiles = config->percentiles,
+		.percentile_count = config->percentile_count,
+	};
+
+	daemon->store = store_new(&options);
+	return daemon->store ? 0
+			     : error_set(error, -ENOMEM, "cannot create the store of series: out of memory");
+}
+
+static int daemon_open(struct daemon *daemon, struct error *error)
+{
+	int err;
+
+	daemon->base = base_new();
+	if (!daemon->base)
+		return error_set(error, -EIO, "cannot create the event loop: %s", strerror(errno));
+	/* First, as it keeps a second daemon from attaching anything. */
+	daemon->control =
+		control_new(daemon->base, daemon->config.runtime_dir, control_commands, daemon, error);
+	if (!daemon->control)
+		return -EBUSY;
+	err = outputs_update(&daemon->outputs, &daemon->config, daemon->base, error);
+	if (!err)
+		err = store_open(daemon, error);
+	if (err)
+		return err;
+	daemon->capture = capture_new(&daemon->config.capture, daemon->store, error);
+	if (!daemon->capture)
+		return -EIO;
+	return events_new(daemon, error);
+}
+
+static void daemon_close(struct daemon *daemon)
+{
+	events_free(daemon);
+	capture_free(daemon->capture);
+	store_free(daemon->store);
+	outputs_release(&daemon->outputs);
+	control_free(daemon->control);
+	if (daemon->base)
+		event_base_free(daemon->base);
+}
+
+static void daemon_announce(const struct daemon *daemon)
+{
+	const struct capture_options *options = &daemon->config.capture;
+	char ports[512] = "";
+	size_t used = 0;
+
+	for (size_t i = 0; i < options->port_count; i++)
+		used += (size_t)snprintf(ports + used, sizeof(ports) - used, "%s%u", i ? ", " : "",
+					 options->ports[i]);
+	log_info("version %s: captures UDP port%s %s with the %s hook%s, flushes every %g s", KSTATSD_VERSION,
+		 options->port_count > 1 ? "s" : "", ports, capture_hook_name(capture_hook(daemon->capture)),
+		 options->absorb ? ", absorbs" : "", (double)daemon->config.interval / NS_PER_SECOND);
+}
+
+int daemon_run(const struct config *config, const struct config_source *source, bool verbose,
+	       struct error *error)
+{
+	struct daemon daemon = { .config = *config, .source = source, .verbose = verbose };
+	int err;
+
+	signal(SIGPIPE, SIG_IGN);
+	err = daemon_open(&daemon, error);
+	if (!err) {
+		daemon.started = daemon.window_opened = clock_read(CLOCK_MONOTONIC);
+		daemon_reschedule(&daemon);
+		daemon_announce(&daemon);
+		if (event_base_dispatch(daemon.base) < 0)
+			err = error_set(error, -EIO, "the event loop failed: %s", strerror(errno));
+	}
+	daemon_close(&daemon);
+	return err;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * The running daemon: one event loop over the flush timer, the ring of the capture, the
+ * signals and the control socket. It lives until SIGTERM or SIGINT; nothing that arrives
+ * from outside ends it.
+ *
+ *	timer, `kstatsd flush` --> close window --> snapshot --> each output
+ *	SIGTERM ----------------> the same, end the capture, wait for the outputs, leave
+ */
+#ifndef CLI_DAEMON_H
+#define CLI_DAEMON_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "cli/config.h"
+#include "cli/control.h"
+#include "cli/outputs.h"
+#include "cli/schedule.h"
+
+struct event;
+struct event_base;
+struct capture;
+struct store;
+
+enum daemon_signal {
+	SIGNAL_TERM,
+	SIGNAL_INT,
+	SIGNAL_HUP,
+	DAEMON_SIGNALS,
+};
+
+/* What the daemon counts of its own, exported as kstatsd.daemon.* and shown by `kstatsd status`. */
+struct daemon_counts {
+	uint64_t flushes;
+	uint64_t flush_errors; /* a window could not be closed or computed */
+	uint64_t ring_errors;  /* the ring could not be read */
+};
+
+struct daemon {
+	struct config config;
+	const struct config_source *source; /* what a reload reads again */
+	bool verbose;			    /* the command line wins over log.level */
+
+	struct event_base *base;
+	struct event *timer, *ring, *ring_retry, *pulse, *drain, *signals[DAEMON_SIGNALS];
+	struct control *control;
+	struct store *store;
+	struct capture *capture; /* NULL once the daemon is leaving */
+	struct outputs outputs;
+
+	struct schedule schedule;
+	int64_t started, window_opened, leave_until; /* CLOCK_MONOTONIC; leave_until 0: not leaving */
+	struct daemon_counts counts, counted;	     /* counted: what was exported */
+	struct {
+		int64_t timestamp;
+		double seconds;
+		size_t metrics;
+	} last_flush;
+};
+
+/*
+ * Runs until it is told to end. 0, or a negative errno with the sentence when it could not
+ * start. `source` must outlive the call.
+ */
+int daemon_run(const struct config *config, const struct config_source *source, bool verbose,
+	       struct error *error);
+
+/* Closes the window and delivers it, now. `scheduled`: the timestamp is that of the boundary. */
+int daemon_flush(struct daemon *daemon, bool scheduled, struct error *error);
+
+/* Begins a new beat of flushes, after the start or a change of interval or alignment. */
+void daemon_reschedule(struct daemon *daemon);
+
+/* What the control socket answers. New objects; NULL: out of memory. */
+json_t *daemon_answer_status(void *daemon);
+json_t *daemon_answer_flush(void *daemon);
+json_t *daemon_answer_reload(void *daemon);
+
+#endif /* CLI_DAEMON_H */

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+/* From the open window to the outputs, and what the daemon says about itself on the way. */
+#include <errno.h>
+#include "cli/daemon.h"
+#include "core/snapshot.h"
+#include "core/store.h"
+#include "lib/clock.h"
+
+static const struct {
+	const char *name;
+	size_t offset; /* of a uint64_t in struct daemon_counts */
+} counters[] = {
+	{ "kstatsd.daemon.flushes", offsetof(struct daemon_counts, flushes) },
+	{ "kstatsd.daemon.flush_errors", offsetof(struct daemon_counts, flush_errors) },
+	{ "kstatsd.daemon.ring_errors", offsetof(struct daemon_counts, ring_errors) },
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static int daemon_count_self(struct daemon *daemon, unsigned int window)
+{
+	int err = outputs_count_self(&daemon->outputs, daemon->store, window);
+
+	for (size_t i = 0; !err && i < COUNT(counters); i++) {
+		uint64_t total = *(uint64_t *)((char *)&daemon->counts + counters[i].offset);
+		uint64_t *counted = (void *)((char *)&daemon->counted + counters[i].offset);
+
+		err = store_count_self(daemon->store, window, counters[i].name, total - *counted);
+		if (!err)
+			*counted = total;
+	}
+	return err;
+}
+
+int daemon_flush(struct daemon *daemon, bool scheduled, struct error *error)
+{
+	int64_t wall = clock_read(CLOCK_REALTIME), now = clock_read(CLOCK_MONOTONIC);
+	int64_t timestamp = scheduled ? schedule_timestamp(&daemon->schedule, wall) : wall / NS_PER_SECOND;
+	double seconds = (double)(now - daemon->window_opened) / NS_PER_SECOND;
+	struct snapshot *snapshot;
+	unsigned int window;
+	int err;
+
+	schedule_flushed(&daemon->schedule, wall, now);
+	err = capture_close_window(daemon->capture, &window, error);
+	if (err)
+		goto out_failed;
+	daemon->window_opened = now;
+	daemon->counts.flushes++;
+	err = daemon_count_self(daemon, window);
+	if (err) {
+		error_set(error, err, "cannot count what the daemon did: out of memory");
+		goto out_failed;
+	}
+	snapshot = store_close(daemon->store, window, timestamp, seconds);
+	if (!snapshot) {
+		err = error_set(error, -ENOMEM,
+				"cannot compute a window: out of memory; it is kept for later");
+		goto out_failed;
+	}
+	daemon->last_flush.timestamp = timestamp;
+	daemon->last_flush.seconds = seconds;
+	daemon->last_flush.metrics = snapshot->count;
+	outputs_deliver(&daemon->outputs, snapshot, daemon->config.shutdown_timeout);
+	snapshot_free(snapshot);
+	return 0;
+
+out_failed:
+	daemon->counts.flush_errors++;
+	return err;
+}

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+/* A list of sinks, each beside the options it was made from: equal options, same sink. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "cli/outputs.h"
+#include "core/snapshot.h"
+#include "core/store.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+
+/* What an output is made from. Compared as bytes, so zeroed before it is filled. */
+struct output_plan {
+	bool is_graphite;
+	struct stdout_options table;
+	struct graphite_options graphite;
+};
+
+struct output {
+	struct output *next;
+	struct output_plan plan;
+	struct sink *sink;
+	struct sink_stats counted; /* what outputs_count_self() has exported */
+	int64_t retired;	   /* CLOCK_MONOTONIC; 0: in use */
+};
+
+static const struct {
+	const char *name;
+	size_t offset; /* of a uint64_t in struct sink_stats that only grows */
+} counters[] = {
+	{ "lines_sent", offsetof(struct sink_stats, lines_sent) },
+	{ "bytes_sent", offsetof(struct sink_stats, bytes_sent) },
+	{ "batches_sent", offsetof(struct sink_stats, batches_sent) },
+	{ "batches_dropped", offsetof(struct sink_stats, batches_dropped) },
+	{ "lines_dropped", offsetof(struct sink_stats, lines_dropped) },
+	{ "reconnects", offsetof(struct sink_stats, reconnects) },
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static size_t plans_make(const struct config *config, struct output_plan *plans)
+{
+	size_t count = 0;
+
+	memset(plans, 0, (GRAPHITE_OUTPUTS_MAX + 1) * sizeof(*plans));
+	if (config->table_enabled)
+		plans[count++].table = config->table;
+	for (size_t i = 0; i < config->graphite_count; i++) {
+		plans[count].is_graphite = true;
+		plans[count++].graphite = config->graphite[i];
+	}
+	return count;
+}
+
+static struct output *output_find(const struct outputs *outputs, const struct output_plan *plan)
+{
+	struct output *output = outputs->first;
+
+	while (output && (output->retired || memcmp(&output->plan, plan, sizeof(*plan))))
+		output = output->next;
+	return output;
+}
+
+static void output_free(struct output *output)
+{
+	sink_free(output->sink);
+	free(output);
+}
+
+static struct output *output_new(const struct output_plan *plan, struct event_base *base, struct error *error)
+{
+	struct output *output = calloc(1, sizeof(*output));
+
+	if (!output) {
+		error_set(error, -ENOMEM, "cannot create an output: out of memory");
+		return NULL;
+	}
+	memcpy(&output->plan, plan, sizeof(*plan));
+	output->sink = plan->is_graphite ? sink_graphite_new(base, &plan->graphite, error)
+					 : sink_stdout_new(&plan->table, error);
+	if (!output->sink) {
+		output_free(output);
+		return NULL;
+	}
+	return output;
+}
+
+int outputs_update(struct outputs *outputs, const struct config *config, struct event_base *base,
+		   struct error *error)
+{
+	struct output_plan plans[GRAPHITE_OUTPUTS_MAX + 1];
+	size_t count = plans_make(config, plans);
+	struct outputs fresh = {};
+	struct output **end = &fresh.first;
+
+	for (size_t i = 0; i < count; i++) {
+		if (output_find(outputs, &plans[i]))
+			continue;
+		*end = output_new(&plans[i], base, error);
+		if (!*end) {
+			outputs_release(&fresh);
+			return -EIO;
+		}
+		end = &(*end)->next;
+	}
+	for (struct output *output = outputs->first; output; output = output->next) {
+		bool wanted = false;
+
+		for (size_t i = 0; i < count; i++)
+			wanted |= !memcmp(&output->plan, &plans[i], sizeof(plans[i]));
+		if (!wanted && !output->retired)
+			output->retired = clock_read(CLOCK_MONOTONIC);
+	}
+	*end = outputs->first;
+	outputs->first = fresh.first;
+	return 0;
+}
+
+void outputs_release(struct outputs *outputs)
+{
+	while (outputs->first) {
+		struct output *output = outputs->first;
+
+		outputs->first = output->next;
+		output_free(output);
+	}
+}
+
+static bool output_is_over(const struct output *output, int64_t patience)
+{
+	return output->retired &&
+	       (sink_idle(output->sink) || clock_read(CLOCK_MONOTONIC) - output->retired > patience);
+}
+
+void outputs_deliver(struct outputs *outputs, struct snapshot *snapshot, int64_t patience)
+{
+	struct output **link = &outputs->first;
+
+	while (*link) {
+		struct output *output = *link;
+
+		if (output_is_over(output, patience)) {
+			*link = output->next;
+			output_free(output);
+			continue;
+		}
+		if (!output->retired)
+			sink_deliver(output->sink, snapshot);
+		link = &output->next;
+	}
+}
+
+bool outputs_idle(const struct outputs *outputs)
+{
+	for (const struct output *output = outputs->first; output; output = output->next)
+		if (!sink_idle(output->sink))
+			return false;
+	return true;
+}
+
+int outputs_count_self(struct outputs *outputs, struct store *store, unsigned int window)
+{
+	int err = 0;
+
+	for (struct output *output = outputs->first; output; output = output->next) {
+		struct sink_stats now = {};
+
+		sink_stats(output->sink, &now);
+		for (size_t i = 0; !err && i < COUNT(counters); i++) {
+			uint64_t *counted = (void *)((char *)&output->counted + counters[i].offset);
+			uint64_t total = *(uint64_t *)((char *)&now + counters[i].offset);
+			char name[128];
+
+			snprintf(name, sizeof(name), "kstatsd.sinks.%s.%s", now.kind, counters[i].name);
+			err = store_count_self(store, window, name, total - *counted);
+			if (!err)
+				*counted = total;
+		}
+	}
+	return err;
+}
+
+void outputs_visit(const struct outputs *outputs,
+		   void (*visit)(void *context, const struct sink_stats *stats), void *context)
+{
+	for (const struct output *output = outputs->first; output; output = output->next) {
+		struct sink_stats stats = {};
+
+		if (output->retired)
+			continue;
+		sink_stats(output->sink, &stats);
+		visit(context, &stats);
+	}
+}

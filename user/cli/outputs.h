@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * The sinks of a running daemon. A reload keeps those whose options did not change, with
+ * their connections and queues; those that are gone get nothing new, and stay until what
+ * they hold has left or their time is up.
+ */
+#ifndef CLI_OUTPUTS_H
+#define CLI_OUTPUTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "cli/config.h"
+#include "sink/sink.h"
+
+struct event_base;
+struct output;
+struct snapshot;
+struct store;
+
+struct outputs {
+	struct output *first;
+};
+
+/*
+ * Makes the sinks those of `config`: all, or nothing and a negative errno with the sentence.
+ * Starts from a struct of zeros.
+ */
+int outputs_update(struct outputs *outputs, const struct config *config, struct event_base *base,
+		   struct error *error);
+void outputs_release(struct outputs *outputs);
+
+/* Hands the snapshot to each; drops retired ones that are idle or older than `patience` nanoseconds. */
+void outputs_deliver(struct outputs *outputs, struct snapshot *snapshot, int64_t patience);
+/* True when everything delivered has left. */
+bool outputs_idle(const struct outputs *outputs);
+
+/* Adds what the sinks counted since the last call to `window`, as kstatsd.sinks.KIND.*. -ENOMEM. */
+int outputs_count_self(struct outputs *outputs, struct store *store, unsigned int window);
+
+/* Calls `visit` with the statistics of each sink in use. */
+void outputs_visit(const struct outputs *outputs,
+		   void (*visit)(void *context, const struct sink_stats *stats), void *context);
+
+#endif /* CLI_OUTPUTS_H */

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+/* `kstatsd run`: what must hold before the daemon starts, then the daemon. */
+#include "cli/commands.h"
+#include "cli/daemon.h"
+#include "lib/kernel.h"
+#include "lib/log.h"
+
+int command_run(const struct options *options)
+{
+	struct config config;
+	struct error error = {};
+
+	if (config_load(&config, &options->source, &error)) {
+		log_error("%s", error.text);
+		return EXIT_USAGE;
+	}
+	log_set_level(options->verbose ? LOG_LEVEL_DEBUG : config.log_level);
+	if (kernel_check_privileges(&error) || kernel_check_btf(&error) ||
+	    daemon_run(&config, &options->source, options->verbose, &error)) {
+		log_error("%s", error.text);
+		return EXIT_RUNTIME;
+	}
+	return EXIT_OK;
+}
