@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+/*
+ * Printing: most values that pass here have at most six decimals; those are spelled from an
+ * integer. The rest gets 15, 16 or 17 significant digits, the first that reads back equal:
+ * up to 15 digits survive the way through a double, so fewer need not be tried. What comes
+ * out is what JavaScript's Number.prototype.toString and Python's repr() choose, too.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <float.h>
+#include <locale.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "lib/number.h"
+
+#define TEXT_MAX 1024
+#define DIGITS_MAX 17
+#define MILLION 1000000
+#define EXPONENT_MIN (-6) /* JavaScript writes an exponent below 1e-6 and from 1e21 */
+#define EXPONENT_MAX 20
+
+/* 0.d1d2d3... times 10^point: digits without leading or trailing zeros. */
+struct decimal {
+	char digits[DIGITS_MAX + 1];
+	int count;
+	int point;
+	bool negative;
+};
+
+static double text_to_double(const char *text)
+{
+	static locale_t c_locale;
+
+	if (!c_locale)
+		c_locale = newlocale(LC_ALL_MASK, "C", NULL);
+	return strtod_l(text, NULL, c_locale);
+}
+
+/* Rounds to `precision` digits. Only digits are taken from printf, so its locale does not matter. */
+static void decimal_from_double(struct decimal *decimal, double value, int precision)
+{
+	char text[DIGITS_MAX + 16];
+	const char *from;
+
+	*decimal = (struct decimal){ .negative = signbit(value) };
+	snprintf(text, sizeof(text), "%.*e", precision - 1, fabs(value));
+	for (from = text; *from != 'e'; from++)
+		if (isdigit((unsigned char)*from))
+			decimal->digits[decimal->count++] = *from;
+	for (int i = 2; from[i]; i++)
+		decimal->point = decimal->point * 10 + from[i] - '0';
+	decimal->point = (from[1] == '-' ? -decimal->point : decimal->point) + 1;
+	while (decimal->count > 1 && decimal->digits[decimal->count - 1] == '0')
+		decimal->count--;
+}
+
+/* The next larger number of as many digits. False: that would carry beyond the first. */
+static bool decimal_step(struct decimal *decimal, int precision)
+{
+	int last = precision - 1;
+
+	while (decimal->count < precision)
+		decimal->digits[decimal->count++] = '0';
+	while (last > 0 && decimal->digits[last] == '9')
+		last--;
+	if (decimal->digits[last] == '9')
+		return false;
+	decimal->digits[last]++;
+	decimal->count = last + 1;
+	return true;
+}
+
+static char *put_zeros(char *to, int count)
+{
+	if (count > 0)
+		to = (char *)memset(to, '0', (size_t)count) + count;
+	return to;
+}
+
+/*
+ *     digits 125:  point 1: 1.25   point 5: 12500   point -1: 0.0125   point 23: 1.25e+22
+ */
+static size_t decimal_spell(const struct decimal *decimal, char text[NUMBER_BYTES])
+{
+	int exponent = decimal->point - 1, whole = decimal->point;
+	bool scientific = exponent < EXPONENT_MIN || exponent > EXPONENT_MAX;
+	char *to = text;
+
+	if (decimal->negative)
+		*to++ = '-';
+	if (scientific)
+		whole = 1;
+	if (whole <= 0) {
+		*to++ = '0';
+		*to++ = '.';
+		to = put_zeros(to, -whole);
+	}
+	for (int i = 0; i < decimal->count; i++) {
+		if (i == whole && i)
+			*to++ = '.';
+		*to++ = decimal->digits[i];
+	}
+	to = put_zeros(to, whole - decimal->count);
+	*to = '\0';
+	if (scientific)
+		to += snprintf(to, NUMBER_BYTES - (size_t)(to - text), "e%+d", exponent);
+	return (size_t)(to - text);
+}
+
+/* Values that are a whole number of millionths below 10^9: their decimals are unique, hence the shortest. */
+static bool format_millionths(double value, char text[NUMBER_BYTES], size_t *length)
+{
+	double scaled = nearbyint(value * MILLION);
+	long long millionths, fraction;
+	int decimals = 6;
+
+	if (!(fabs(scaled) < 1e15) || scaled / MILLION != value)
+		return false;
+	millionths = llabs((long long)scaled);
+	fraction = millionths % MILLION;
+	for (; fraction && fraction % 10 == 0; fraction /= 10)
+		decimals--;
+	*length = (size_t)snprintf(text, NUMBER_BYTES, "%s%lld", scaled < 0 ? "-" : "", millionths / MILLION);
+	if (fraction)
+		*length += (size_t)snprintf(text + *length, NUMBER_BYTES - *length, ".%0*lld", decimals,
+					    fraction);
+	return true;
+}
+
+/*
+ * Below a power of two doubles lie closer than above: there the nearest decimal may read
+ * back as the double below, while the next one up, farther away, reads back right.
+ */
+static bool format_digits(double value, int precision, char text[NUMBER_BYTES], size_t *length)
+{
+	struct decimal decimal;
+
+	decimal_from_double(&decimal, value, precision);
+	*length = decimal_spell(&decimal, text);
+	if (text_to_double(text) == value)
+		return true;
+	if (!decimal_step(&decimal, precision))
+		return false;
+	*length = decimal_spell(&decimal, text);
+	return text_to_double(text) == value;
+}
+
+size_t number_format(double value, char text[NUMBER_BYTES])
+{
+	/* The smallest doubles have fewer than 15 digits of their own. */
+	int precision = fabs(value) < DBL_MIN ? 1 : DBL_DIG;
+	size_t length;
+
+	if (format_millionths(value, text, &length))
+		return length;
+	while (!format_digits(value, precision, text, &length) && precision < DIGITS_MAX)
+		precision++;
+	return length;
+}
+
+static size_t skip_digits(const char *text, size_t length, size_t at)
+{
+	while (at < length && isdigit((unsigned char)text[at]))
+		at++;
+	return at;
+}
+
+static bool is_one_of(const char *text, size_t length, size_t at, const char *bytes)
+{
+	return at < length && text[at] && strchr(bytes, text[at]);
+}
+
+/*
+ *     -99.9e+3
+ *     ^^^^^^^^ sign, digits, point, digits, exponent; at least one digit before the exponent
+ */
+static bool is_decimal(const char *text, size_t length)
+{
+	size_t at = is_one_of(text, length, 0, "+-"), start = at, digits;
+
+	at = skip_digits(text, length, at);
+	digits = at - start;
+	if (is_one_of(text, length, at, ".")) {
+		start = ++at;
+		at = skip_digits(text, length, at);
+		digits += at - start;
+	}
+	if (!digits)
+		return false;
+	if (is_one_of(text, length, at, "eE")) {
+		at++;
+		at += is_one_of(text, length, at, "+-");
+		start = at;
+		at = skip_digits(text, length, at);
+		if (at == start)
+			return false;
+	}
+	return at == length;
+}
+
+int number_parse_double(const char *text, size_t length, double *value)
+{
+	char copy[TEXT_MAX];
+	double result;
+
+	if (!is_decimal(text, length))
+		return -EINVAL;
+	if (length >= sizeof(copy))
+		return -ERANGE;
+	memcpy(copy, text, length);
+	copy[length] = '\0';
+	result = text_to_double(copy);
+	if (!isfinite(result))
+		return -ERANGE;
+	*value = result;
+	return 0;
+}
+
+int number_parse_uint64(const char *text, size_t length, uint64_t *value)
+{
+	uint64_t result = 0;
+
+	if (!length)
+		return -EINVAL;
+	if (skip_digits(text, length, 0) != length)
+		return -EINVAL;
+	for (size_t i = 0; i < length; i++)
+		if (__builtin_mul_overflow(result, 10, &result) ||
+		    __builtin_add_overflow(result, (uint64_t)(text[i] - '0'), &result))
+			return -ERANGE;
+	*value = result;
+	return 0;
+}
