@@ -59,6 +59,12 @@ static __always_inline void send_rest(struct run *run, struct scratch *s, __u32 
 		lose_line(run, s);
 }
 
+/* Global, so that the verifier checks it once and by itself. */
+__noinline int parse_next(struct scratch *s)
+{
+	return s ? parse_line(s) : PARSE_SLOW;
+}
+
 static long line_step(__u32 i, struct parsing *parsing)
 {
 	struct scratch *s = parsing->s;
@@ -67,9 +73,9 @@ static long line_step(__u32 i, struct parsing *parsing)
 
 	if (start >= s->len)
 		return 1;
-	switch (parse_line(s)) {
+	switch (parse_next(s)) {
 	case PARSE_OK:
-		if (fold_line(run, s)) {
+		if (fold_line(s, run->window, run->cpu)) {
 			s->seen++;
 			s->accepted++;
 		} else {
@@ -89,32 +95,22 @@ static long line_step(__u32 i, struct parsing *parsing)
 	}
 }
 
-/* Takes a free scratch of this CPU: its number, or scratch_count when all are in use. */
+/* Takes a free scratch of this CPU: its number, or SCRATCHES when all are in use. */
 static __always_inline __u32 scratch_take(struct cpu_state *cpu)
 {
 	__u32 i;
 
 	no_unroll for (i = 0; i < SCRATCHES; i++)
 	{
-		if (i >= scratch_count)
+		if (!(__sync_fetch_and_or(&cpu->taken, 1ULL << i) & 1ULL << i))
 			break;
-		if (cpu_is_shared) {
-			if (!(__sync_fetch_and_or(&cpu->taken, 1ULL << i) & 1ULL << i))
-				return i;
-		} else if (!(cpu->taken & 1ULL << i)) {
-			cpu->taken |= 1ULL << i;
-			return i;
-		}
 	}
-	return scratch_count;
+	return i;
 }
 
 static __always_inline void scratch_return(struct cpu_state *cpu, __u32 number)
 {
-	if (cpu_is_shared)
-		__sync_fetch_and_and(&cpu->taken, ~(1ULL << (number & 3)));
-	else
-		cpu->taken &= ~(1ULL << (number & 3));
+	__sync_fetch_and_and(&cpu->taken, ~(1ULL << (number & (SCRATCHES - 1))));
 }
 
 static __always_inline int parse_payload(struct run *run, struct scratch *s, struct source *source, READER(read))
@@ -186,8 +182,8 @@ static __always_inline int capture(struct run *run, struct source *source, READE
 	if (source->len > PAYLOAD_FAST_MAX || source->segment || !cpu)
 		return send_datagram(run, source, read);
 	number = scratch_take(cpu);
-	index = run->cpu * scratch_count + number;
-	s = number < scratch_count ? bpf_map_lookup_elem(&scratches, &index) : NULL;
+	index = run->cpu * SCRATCHES + number;
+	s = number < SCRATCHES ? bpf_map_lookup_elem(&scratches, &index) : NULL;
 	if (!s)
 		return send_datagram(run, source, read);
 	result = parse_payload(run, s, source, read);

@@ -12,7 +12,6 @@
 
 #include <bpf/bpf_endian.h>
 #include "capture.bpf.h"
-#include "preempt.bpf.h"
 
 #define ETH_P_IP 0x0800
 #define ETH_P_IPV6 0x86dd
@@ -148,16 +147,13 @@ static __always_inline int capture_packet(struct __sk_buff *skb, __u32 offset)
 static __always_inline int on_egress(struct __sk_buff *skb)
 {
 	__u16 port = 0;
-	int offset = plain_udp(skb, &port), verdict;
+	int offset = plain_udp(skb, &port);
 
 	if (offset == NOT_PLAIN)
 		offset = any_udp(skb, &port);
 	if (offset == NOT_UDP || !is_captured(port))
 		return EGRESS_PASS;
-	preempt_stop();
-	verdict = capture_packet(skb, offset + sizeof(struct udphdr));
-	preempt_go();
-	return verdict;
+	return capture_packet(skb, offset + sizeof(struct udphdr));
 }
 
 #endif /* EGRESS_BPF_H */

@@ -91,15 +91,9 @@ static __always_inline void square(__u64 value, __u64 *lo, __u64 *hi)
 /* Adds a 128-bit number to a 128-bit sum of this CPU's. */
 static __always_inline void add_wide(__u64 *sum_lo, __u64 *sum_hi, __u64 lo, __u64 hi)
 {
-	__u64 before;
+	__u64 before = __sync_fetch_and_add(sum_lo, lo);
 
-	if (cpu_is_shared) {
-		before = __sync_fetch_and_add(sum_lo, lo);
-		__sync_fetch_and_add(sum_hi, hi + (before + lo < lo));
-	} else {
-		*sum_lo += lo;
-		*sum_hi += hi + (*sum_lo < lo);
-	}
+	__sync_fetch_and_add(sum_hi, hi + (before + lo < lo));
 }
 
 static __always_inline void raise_to(__u64 *maximum, __u64 key)
@@ -107,11 +101,6 @@ static __always_inline void raise_to(__u64 *maximum, __u64 key)
 	__u64 seen;
 	__u32 i;
 
-	if (!cpu_is_shared) {
-		if (*maximum < key)
-			*maximum = key;
-		return;
-	}
 	no_unroll for (i = 0; i < UPDATES_MAX; i++)
 	{
 		seen = *maximum;
@@ -267,10 +256,17 @@ static __always_inline bool fold_set(struct run *run, struct scratch *s, __u32 c
 	return true;
 }
 
-/* Folds the line just parsed. False: nothing was changed, the line is the slow path's. */
-static __always_inline bool fold_line(struct run *run, struct scratch *s)
+/*
+ * Folds the line just parsed. 0: nothing was changed, the line is the slow path's.
+ * Global, so that the verifier checks it once and by itself.
+ */
+__noinline int fold_line(struct scratch *s, __u32 window, __u32 cpu)
 {
+	struct run place = { .window = window & (WINDOWS - 1), .cpu = cpu }, *run = &place;
 	__u32 cell;
+
+	if (!s)
+		return 0;
 
 	if (s->line.wide && s->line.type != METRIC_GAUGE)
 		return false;

@@ -16,6 +16,9 @@
 
 #define MICROS 1000000
 
+/* Payloads that may be in the middle of being parsed on one CPU, by tasks that preempt each other. */
+#define SCRATCHES 4
+
 /* Two windows: one open for the kernel to write, one closed for the daemon to read. */
 #define WINDOWS 2
 

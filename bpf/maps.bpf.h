@@ -17,14 +17,8 @@
 #include "kstatsd.h"
 #include "parse.h"
 
-/* Where CPUs may be shared in the middle of a program, that many tasks may be inside at once. */
-#define SCRATCHES 4
-
 /* CPUs the kernel may ever bring up; cells and scratches exist for each. */
 const volatile __u32 cpu_count = 1;
-const volatile __u32 scratch_count = SCRATCHES; /* per CPU: 1 where nothing preempts the program */
-/* Tasks may preempt each other inside the program: sums are then added atomically. */
-const volatile bool cpu_is_shared = true;
 const volatile bool exact_timers = false;
 const volatile bool absorb = false;
 const volatile __u32 cells_max[METRIC_TYPES] = { 1, 1, 1, 1 };
@@ -154,14 +148,11 @@ struct run {
 	struct ledger *ledger;
 };
 
-/* Adds to what only this CPU writes. */
-#define add_to(target, amount)                                           \
-	do {                                                             \
-		if (cpu_is_shared)                                       \
-			__sync_fetch_and_add((target), (amount));        \
-		else                                                     \
-			*(target) += (amount);                           \
-	} while (0)
+/*
+ * Adds to what only this CPU writes: atomically all the same, since a task may be preempted
+ * in the middle by one that adds to it too. On a line nobody else touches that costs little.
+ */
+#define add_to(target, amount) __sync_fetch_and_add((target), (amount))
 
 #define count(run, counter) add_to(&(run)->ledger->n[LEDGER_##counter], 1)
 

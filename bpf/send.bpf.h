@@ -8,7 +8,6 @@
 
 #include <bpf/bpf_endian.h>
 #include "capture.bpf.h"
-#include "preempt.bpf.h"
 
 #define AF_UNSPEC 0
 #define AF_INET6 10
@@ -128,9 +127,7 @@ static __always_inline int on_send(const struct sock *sk, const struct msghdr *m
 		return 0;
 	if (!v6 && BPF_CORE_READ(sk, __sk_common.skc_family) == AF_INET6)
 		return 0; /* counted in udpv6_sendmsg */
-	preempt_stop();
 	capture_message(sk, msg, len, v6);
-	preempt_go();
 	return 0;
 }
 
@@ -146,7 +143,6 @@ static __always_inline int on_return(void)
 		return 0;
 	source = *saved;
 	bpf_map_delete_elem(&retries, &thread);
-	preempt_stop();
 	if (run_begin(&run)) {
 		run.pid = thread >> 32;
 		if (capture(&run, &source, message_read) == CAPTURE_UNREADABLE)
@@ -154,7 +150,6 @@ static __always_inline int on_return(void)
 		else
 			count(&run, RETRIED);
 	}
-	preempt_go();
 	return 0;
 }
 

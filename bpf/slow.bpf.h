@@ -7,6 +7,7 @@
 #define SLOW_BPF_H
 
 #include "maps.bpf.h"
+#include "verifier.bpf.h"
 
 /*
  * The ring reserves constant sizes only. Lines that are parsed already take the smallest
@@ -36,11 +37,12 @@ static __always_inline void record_head(struct record *record, struct run *run, 
 	record->kind = kind;
 }
 
-static __always_inline bool record_send(struct run *run, const struct scratch *s, __u32 at, __u32 len,
+/* len is at most mask + 1, and that much room is behind the record's head. */
+static __always_inline bool record_send(struct run *run, const struct scratch *s, __u32 at, __u32 len, __u32 mask,
 					struct record *record)
 {
 	record_head(record, run, RECORD_LINES, len);
-	if (bpf_probe_read_kernel(record->data, len, s->payload + (at & CURSOR_MASK))) {
+	if (bpf_probe_read_kernel(record->data, at_least_1(len, mask), s->payload + (at & CURSOR_MASK))) {
 		bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);
 		return false;
 	}
@@ -53,18 +55,14 @@ static __noinline int slow_lines(struct run *run, struct scratch *s, __u32 at, _
 {
 	struct record *record;
 
-	if (!run || !s || len - 1 >= PAYLOAD_FAST_MAX)
+	if (!len || len > PAYLOAD_FAST_MAX)
 		return 0;
-	if (len <= RECORD_SMALL - sizeof(*record)) {
+	if (len <= RECORD_SMALL / 2) {
 		record = bpf_ringbuf_reserve(&ring, RECORD_SMALL, 0);
-		if (!record)
-			return 0;
-		return record_send(run, s, at, len, record);
+		return record && record_send(run, s, at, len, RECORD_SMALL / 2 - 1, record);
 	}
 	record = bpf_ringbuf_reserve(&ring, RECORD_MIDDLE, 0);
-	if (!record)
-		return 0;
-	return record_send(run, s, at, len, record);
+	return record && record_send(run, s, at, len, PAYLOAD_FAST_MAX - 1, record);
 }
 
 #endif /* SLOW_BPF_H */

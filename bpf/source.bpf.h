@@ -9,6 +9,7 @@
 #define SOURCE_BPF_H
 
 #include "maps.bpf.h"
+#include "verifier.bpf.h"
 #include <bpf/bpf_core_read.h>
 
 #define SEGMENTS_MAX 1024 /* UIO_MAXIOV */
@@ -70,20 +71,6 @@ static __always_inline void source_from_message(struct source *source, const str
 		source->base = (__u64)BPF_CORE_READ(iter, kvec);
 		source->segments = BPF_CORE_READ(iter, nr_segs);
 	}
-}
-
-/* Bounds a length so that every verifier believes it: 6.1 forgets `!= 0`. */
-static __always_inline __u32 at_least_1(__u32 len, __u32 mask)
-{
-	return ((len - 1) & mask) + 1;
-}
-
-/* The same value, of which the verifier knows nothing: so that a loop's states are all one. */
-static __always_inline __u64 launder(__u64 value, __u64 unknown)
-{
-	value ^= unknown;
-	barrier_var(value);
-	return value ^ unknown;
 }
 
 struct gather {

@@ -15,10 +15,8 @@
 #include <bpf/libbpf.h>
 #include "probe/hook.h"
 #include "probe/internal.h"
-#include "probe/preempt.h"
 #include "statsd.skel.h"
 
-#define SCRATCHES_SHARED 4 /* SCRATCHES of bpf/maps.bpf.h */
 
 struct program_row {
 	enum capture_hook hook;
@@ -57,26 +55,13 @@ static void choose_programs(struct capture *capture, enum capture_hook hook, con
 	}
 }
 
-/* Can two runs of the program be in the middle of each other on one CPU? */
-static bool is_shared(enum capture_hook hook, const struct btf *kernel)
-{
-	struct preemption preemption = {};
-
-	if (hook == HOOK_KPROBE || kernel_has(kernel, "bpf_preempt_disable"))
-		return false;
-	preemption_read(&preemption);
-	return preemption.possible;
-}
-
-static int set_constants(struct capture *capture, enum capture_hook hook, const struct btf *kernel)
+static int set_constants(struct capture *capture)
 {
 	struct statsd_bpf__rodata *rodata = capture->skeleton->rodata;
 	const struct capture_options *options = &capture->options;
 	size_t i;
 
 	rodata->cpu_count = capture->cpus;
-	rodata->cpu_is_shared = is_shared(hook, kernel);
-	rodata->scratch_count = rodata->cpu_is_shared ? SCRATCHES_SHARED : 1;
 	rodata->exact_timers = options->exact_timers;
 	rodata->absorb = options->absorb;
 	rodata->samples_max = options->samples;
@@ -119,7 +104,7 @@ static int size_maps(struct capture *capture)
 		{ s->maps.members_1, options->members },
 		{ s->maps.ring, options->ring_bytes },
 		{ s->maps.cpus, capture->cpus },
-		{ s->maps.scratches, (uint64_t)capture->cpus * s->rodata->scratch_count },
+		{ s->maps.scratches, (uint64_t)capture->cpus * SCRATCHES },
 	};
 	size_t i;
 	int err;
@@ -221,7 +206,7 @@ static int open_maps(struct capture *capture, enum capture_hook hook, struct err
 		return error_set(error, -errno, "cannot read the kernel's types from /sys/kernel/btf/vmlinux: %s; "
 						"a kernel with CONFIG_DEBUG_INFO_BTF is needed", strerror(errno));
 	choose_programs(capture, hook, kernel);
-	err = set_constants(capture, hook, kernel);
+	err = set_constants(capture);
 	btf__free(kernel);
 	if (!err)
 		err = size_maps(capture);
