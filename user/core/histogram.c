@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+/*
+ * Buckets are kept in a sorted array: a timer touches a few dozen of them in a window, and
+ * whoever asks for a percentile wants them in order.
+ */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "core/histogram.h"
+#include "core/sum.h"
+
+#define SIZE_MIN 16
+
+/* e of a positive value. A double within 2^-53 of an irrational bound is on one side of it for exp2l(), too. */
+static int exponent_of(double value)
+{
+	double guess = ceil(BUCKETS_PER_OCTAVE * log2(value));
+	int e;
+
+	if (guess > BUCKET_E_MAX)
+		return BUCKET_E_MAX;
+	if (guess < -BUCKET_E_MAX)
+		return -BUCKET_E_MAX;
+	e = (int)guess;
+	while (value > exp2l((long double)e / BUCKETS_PER_OCTAVE))
+		e++;
+	while (value <= exp2l((long double)(e - 1) / BUCKETS_PER_OCTAVE))
+		e--;
+	return e < -BUCKET_E_MAX ? -BUCKET_E_MAX : e > BUCKET_E_MAX ? BUCKET_E_MAX : e;
+}
+
+int16_t histogram_index(double value)
+{
+	int64_t micros;
+
+	/* The kernel's answer wherever the kernel could have given one. */
+	if (double_to_micros(value, &micros))
+		return bucket_index(micros);
+	if (value < 0)
+		return (int16_t)(exponent_of(-value) + BUCKET_NEGATIVE_BASE);
+	return (int16_t)exponent_of(value);
+}
+
+/* Position of a bucket among all, by value: negative ones below 0, BUCKET_ZERO at 0. */
+static int bucket_position(int16_t index)
+{
+	if (index == BUCKET_ZERO)
+		return 0;
+	if (index > BUCKET_E_MAX)
+		return BUCKET_NEGATIVE_BASE - index - (BUCKET_E_MAX + 1);
+	return index + BUCKET_E_MAX + 1;
+}
+
+int histogram_order(int16_t a, int16_t b)
+{
+	return bucket_position(a) - bucket_position(b);
+}
+
+/* A bucket's bound `step` buckets above its own e: 0 the farther from zero, -1 the nearer. */
+static double bucket_bound(int16_t index, int step)
+{
+	if (index == BUCKET_ZERO)
+		return 0;
+	if (index > BUCKET_E_MAX)
+		return -exp2((double)(index - BUCKET_NEGATIVE_BASE + step) / BUCKETS_PER_OCTAVE);
+	return exp2((double)(index + step) / BUCKETS_PER_OCTAVE);
+}
+
+double histogram_lower(int16_t index)
+{
+	return bucket_bound(index, index > BUCKET_E_MAX ? 0 : -1);
+}
+
+double histogram_upper(int16_t index)
+{
+	return bucket_bound(index, index > BUCKET_E_MAX ? -1 : 0);
+}
+
+double histogram_middle(int16_t index)
+{
+	double lower = histogram_lower(index), upper = histogram_upper(index);
+
+	return index == BUCKET_ZERO ? 0 : 2 * lower * upper / (lower + upper);
+}
+
+/* Where the bucket is, or would be. */
+static size_t histogram_find(const struct histogram *histogram, int16_t index)
+{
+	size_t low = 0, high = histogram->used, middle;
+
+	while (low < high) {
+		middle = low + (high - low) / 2;
+		if (histogram_order(histogram->buckets[middle].index, index) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static int histogram_grow(struct histogram *histogram)
+{
+	size_t size = histogram->size ? 2 * histogram->size : SIZE_MIN;
+	struct bucket *buckets = realloc(histogram->buckets, size * sizeof(*buckets));
+
+	if (!buckets)
+		return -ENOMEM;
+	histogram->buckets = buckets;
+	histogram->size = size;
+	return 0;
+}
+
+int histogram_add(struct histogram *histogram, int16_t index, uint64_t count)
+{
+	size_t at = histogram_find(histogram, index);
+	struct bucket *bucket;
+
+	if (at == histogram->used || histogram->buckets[at].index != index) {
+		if (histogram->used == histogram->size && histogram_grow(histogram))
+			return -ENOMEM;
+		bucket = &histogram->buckets[at];
+		memmove(bucket + 1, bucket, (histogram->used - at) * sizeof(*bucket));
+		*bucket = (struct bucket){ .index = index };
+		histogram->used++;
+	}
+	histogram->buckets[at].count += count;
+	histogram->count += count;
+	return 0;
+}
+
+int16_t histogram_rank(const struct histogram *histogram, uint64_t rank)
+{
+	uint64_t below = 0;
+
+	for (size_t i = 0; i < histogram->used; i++) {
+		below += histogram->buckets[i].count;
+		if (below >= rank)
+			return histogram->buckets[i].index;
+	}
+	return histogram->used ? histogram->buckets[histogram->used - 1].index : BUCKET_ZERO;
+}
+
+void histogram_release(struct histogram *histogram)
+{
+	free(histogram->buckets);
+	*histogram = (struct histogram){};
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * Canonical names: what a series is called, made of bytes that anybody may have sent.
+ * Only [a-zA-Z0-9_.-] leaves here in names and keys of tags, '=' beside them in values.
+ * Pure: bytes in, text out.
+ */
+#ifndef CORE_NAME_H
+#define CORE_NAME_H
+
+#include <stddef.h>
+
+/* Name and tags together, with both NULs. A line of Graphite made of them stays far below its 16384. */
+#define NAME_BYTES 8192
+#define NAME_TAGS_MAX 1024
+
+struct canonical_name {
+	char text[NAME_BYTES]; /* the name, NUL, the tags "k=v;k2=v2" sorted by key, NUL */
+	size_t name_len;
+	size_t tags_len; /* 0: no tags */
+};
+
+/*
+ * `name` as it stood before the colon, perhaps with Graphite's tags ("name;k=v"); `tags` the
+ * text behind "|#" ("k:v,bare"). -ENAMETOOLONG: does not fit, or too many tags.
+ *
+ * Sanitising is statsd's: blanks become '_', '/' becomes '-', whatever else is not allowed
+ * goes. Beyond statsd, so that carbon can store every result: empty path components go
+ * ("a..b" is "a.b"), a name of nothing is "_", a tag without a value has the value "true",
+ * a tag without a key goes, the key "name", which carbon uses itself, becomes "_name"; of
+ * equal keys the last one stays.
+ */
+int canonical_name_make(struct canonical_name *canonical, const void *name, size_t name_len, const void *tags,
+			size_t tags_len);
+
+/* The tags of a canonical name, for whoever formats them: text behind the name's NUL. */
+static inline const char *canonical_name_tags(const struct canonical_name *canonical)
+{
+	return canonical->text + canonical->name_len + 1;
+}
+
+#endif /* CORE_NAME_H */

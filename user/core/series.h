@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * Inside of the store, for user/core only: what a series is made of, and the table that
+ * finds it.
+ *
+ *     store.table ---> series <--- store.touched[w]: what the snapshot of window w will hold
+ *                        ^-------- store.idle: the longest untouched first, none that is held
+ */
+#ifndef CORE_SERIES_H
+#define CORE_SERIES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include "core/distinct.h"
+#include "core/name.h"
+#include "core/statistics.h"
+#include "core/store.h"
+#include "core/sum.h"
+
+struct gauge_window {
+	struct sum sum; /* absolute if set, else what is to be added */
+	bool set;
+};
+
+/* Indexed by window, except the value that a gauge carries from window to window. */
+union series_state {
+	struct sum counter[WINDOWS];
+	struct timer_window timer[WINDOWS];
+	struct {
+		struct sum value;
+		struct gauge_window windows[WINDOWS];
+	} gauge;
+	struct distinct set[WINDOWS];
+};
+
+struct series {
+	struct store *store;
+	TAILQ_ENTRY(series) idle; /* in a list unless it is held */
+	struct series *touched_next[WINDOWS];
+	bool touched[WINDOWS];
+	enum metric_type type;
+	unsigned int holds;
+	uint64_t touched_at; /* store->closings at that time */
+	uint64_t hash;
+	const char *name; /* NUL-terminated, in the same allocation as the series */
+	const char *tags;
+	size_t name_len, tags_len;
+	union series_state state; /* allocated as far as the type needs it */
+};
+
+TAILQ_HEAD(series_list, series);
+
+struct store {
+	struct store_options options; /* percentiles: the store's own copy */
+	uint64_t hash_key[2];
+	struct series **table; /* open addressing, linear probing; size: a power of two */
+	size_t table_size, count;
+	struct series *touched[WINDOWS];
+	uint64_t closings;
+	struct series_list idle[METRIC_TYPES];
+	struct canonical_name name; /* scratch of store_series() */
+};
+
+/* Marks the series as to be sent when `window` closes. */
+void series_touch(struct series *series, unsigned int window);
+/* What the gauge will be when `window` closes. */
+struct sum series_gauge_sum(const struct series *series, unsigned int window);
+/* Empties one window of a series. */
+void series_reset(struct series *series, unsigned int window);
+/* Removes and frees the series that nobody touched for long. */
+void store_drop_idle(struct store *store);
+
+#endif /* CORE_SERIES_H */

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+/*
+ * The table of series. Names come from anybody, so the hash is keyed: nobody can choose
+ * names that all fall into one place.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include "core/series.h"
+
+#define TABLE_MIN 256
+
+/* A series that is not held goes after so many closings without an observation. */
+#define IDLE_CLOSINGS 60
+#define IDLE_CLOSINGS_GAUGE 8640 /* a day of flushes every ten seconds: it has a value to keep */
+
+static const struct {
+	size_t state_bytes;
+	uint64_t idle_closings;
+} types[METRIC_TYPES] = {
+	[METRIC_COUNTER] = { sizeof(((union series_state *)NULL)->counter), IDLE_CLOSINGS },
+	[METRIC_TIMER] = { sizeof(((union series_state *)NULL)->timer), IDLE_CLOSINGS },
+	[METRIC_GAUGE] = { sizeof(((union series_state *)NULL)->gauge), IDLE_CLOSINGS_GAUGE },
+	[METRIC_SET] = { sizeof(((union series_state *)NULL)->set), IDLE_CLOSINGS },
+};
+
+struct store *store_new(const struct store_options *options)
+{
+	struct store *store = calloc(1, sizeof(*store));
+
+	if (!store)
+		return NULL;
+	store->options = *options;
+	store->options.percentiles = NULL;
+	store->options.percentile_count = 0;
+	for (size_t type = 0; type < METRIC_TYPES; type++)
+		TAILQ_INIT(&store->idle[type]);
+	store->table_size = TABLE_MIN;
+	store->table = calloc(store->table_size, sizeof(struct series *));
+	if (!store->table || store_set_percentiles(store, options->percentiles, options->percentile_count))
+		goto out_free;
+	if (getrandom(store->hash_key, sizeof(store->hash_key), 0) != sizeof(store->hash_key))
+		goto out_free;
+	return store;
+
+out_free:
+	store_free(store);
+	return NULL;
+}
+
+static void series_free(struct series *series)
+{
+	for (unsigned int window = 0; window < WINDOWS; window++)
+		series_reset(series, window);
+	free(series);
+}
+
+void store_free(struct store *store)
+{
+	if (!store)
+		return;
+	for (size_t i = 0; store->table && i < store->table_size; i++)
+		if (store->table[i])
+			series_free(store->table[i]);
+	free(store->table);
+	free((void *)store->options.percentiles);
+	free(store);
+}
+
+int store_set_percentiles(struct store *store, const double *percentiles, size_t count)
+{
+	/* One more than needed: an allocation of nothing may be NULL. */
+	double *copy = calloc(count + 1, sizeof(*copy));
+
+	if (!copy)
+		return -ENOMEM;
+	if (count)
+		memcpy(copy, percentiles, count * sizeof(*copy));
+	free((void *)store->options.percentiles);
+	store->options.percentiles = copy;
+	store->options.percentile_count = count;
+	return 0;
+}
+
+size_t store_series_count(const struct store *store)
+{
+	return store->count;
+}
+
+static uint64_t name_hash(const struct store *store, enum metric_type type, const struct canonical_name *name)
+{
+	const __u64 key[2] = { store->hash_key[0] ^ type, store->hash_key[1] };
+	__u64 hash[2];
+
+	_Static_assert(NAME_BYTES <= 8 * HASH_WORDS_MAX, "a name is hashed to its end");
+	hash_value(key, (const __u8 *)name->text, (__u32)(name->name_len + 1 + name->tags_len), hash);
+	return hash[0];
+}
+
+static bool series_is(const struct series *series, enum metric_type type, const struct canonical_name *name,
+		      uint64_t hash)
+{
+	return series->hash == hash && series->type == type && series->name_len == name->name_len &&
+	       series->tags_len == name->tags_len && !memcmp(series->name, name->text, name->name_len) &&
+	       !memcmp(series->tags, canonical_name_tags(name), name->tags_len);
+}
+
+static size_t table_next(const struct store *store, size_t at)
+{
+	return (at + 1) & (store->table_size - 1);
+}
+
+static void table_insert(struct store *store, struct series *series)
+{
+	size_t at = series->hash & (store->table_size - 1);
+
+	while (store->table[at])
+		at = table_next(store, at);
+	store->table[at] = series;
+}
+
+static int table_grow(struct store *store)
+{
+	struct series **old = store->table;
+	size_t old_size = store->table_size;
+	struct series **table = calloc(2 * old_size, sizeof(*table));
+
+	if (!table)
+		return -ENOMEM;
+	store->table = table;
+	store->table_size = 2 * old_size;
+	for (size_t i = 0; i < old_size; i++)
+		if (old[i])
+			table_insert(store, old[i]);
+	free(old);
+	return 0;
+}
+
+/* Closes the gap by moving up those that had to make way: no tombstones. */
+static void table_remove(struct store *store, const struct series *series)
+{
+	size_t mask = store->table_size - 1, gap = series->hash & mask, home;
+
+	while (store->table[gap] != series)
+		gap = table_next(store, gap);
+	for (size_t at = table_next(store, gap); store->table[at]; at = table_next(store, at)) {
+		home = store->table[at]->hash & mask;
+		if (((at - home) & mask) < ((at - gap) & mask))
+			continue;
+		store->table[gap] = store->table[at];
+		gap = at;
+	}
+	store->table[gap] = NULL;
+}
+
+static struct series *table_find(const struct store *store, enum metric_type type,
+				 const struct canonical_name *name, uint64_t hash)
+{
+	size_t at = hash & (store->table_size - 1);
+
+	while (store->table[at] && !series_is(store->table[at], type, name, hash))
+		at = table_next(store, at);
+	return store->table[at];
+}
+
+static struct series *series_new(struct store *store, enum metric_type type,
+				 const struct canonical_name *name, uint64_t hash)
+{
+	size_t text_at = offsetof(struct series, state) + types[type].state_bytes;
+	size_t text_bytes = name->name_len + 1 + name->tags_len + 1;
+	struct series *series = calloc(1, text_at + text_bytes);
+	char *text = (char *)series + text_at;
+
+	if (!series)
+		return NULL;
+	memcpy(text, name->text, text_bytes);
+	series->store = store;
+	series->type = type;
+	series->hash = hash;
+	series->name = text;
+	series->name_len = name->name_len;
+	series->tags = text + name->name_len + 1;
+	series->tags_len = name->tags_len;
+	series->touched_at = store->closings;
+	return series;
+}
+
+/* The series of the name in store->name. */
+static struct series *store_find(struct store *store, enum metric_type type, size_t series_max)
+{
+	uint64_t hash = name_hash(store, type, &store->name);
+	struct series *series = table_find(store, type, &store->name, hash);
+
+	if (series)
+		return series;
+	if (store->count >= series_max) {
+		errno = ENOSPC;
+		return NULL;
+	}
+	errno = ENOMEM;
+	/* At most three quarters full. */
+	if (4 * (store->count + 1) > 3 * store->table_size && table_grow(store))
+		return NULL;
+	series = series_new(store, type, &store->name, hash);
+	if (!series)
+		return NULL;
+	table_insert(store, series);
+	store->count++;
+	TAILQ_INSERT_TAIL(&store->idle[type], series, idle);
+	return series;
+}
+
+struct series *store_series(struct store *store, enum metric_type type, const void *name, size_t name_len,
+			    const void *tags, size_t tags_len)
+{
+	if (canonical_name_make(&store->name, name, name_len, tags, tags_len)) {
+		errno = ENAMETOOLONG;
+		return NULL;
+	}
+	return store_find(store, type, store->options.series_max);
+}
+
+int store_count_self(struct store *store, unsigned int window, const char *name, uint64_t value)
+{
+	struct series *series;
+	int err = canonical_name_make(&store->name, name, strlen(name), NULL, 0);
+
+	if (err)
+		return err;
+	/* Those who hit the limit are to be counted even then. */
+	series = store_find(store, METRIC_COUNTER, SIZE_MAX);
+	if (!series)
+		return -ENOMEM;
+	series_fold_counter(series, window, (__int128)value * MICROS);
+	return 0;
+}
+
+void series_hold(struct series *series)
+{
+	if (!series->holds++)
+		TAILQ_REMOVE(&series->store->idle[series->type], series, idle);
+}
+
+void series_release(struct series *series)
+{
+	if (--series->holds)
+		return;
+	series->touched_at = series->store->closings;
+	TAILQ_INSERT_TAIL(&series->store->idle[series->type], series, idle);
+}
+
+void series_touch(struct series *series, unsigned int window)
+{
+	struct store *store = series->store;
+
+	if (series->touched[window])
+		return;
+	series->touched[window] = true;
+	series->touched_next[window] = store->touched[window];
+	store->touched[window] = series;
+	series->touched_at = store->closings;
+	if (!series->holds) {
+		TAILQ_REMOVE(&store->idle[series->type], series, idle);
+		TAILQ_INSERT_TAIL(&store->idle[series->type], series, idle);
+	}
+}
+
+static bool series_is_idle(const struct series *series)
+{
+	for (unsigned int window = 0; window < WINDOWS; window++)
+		if (series->touched[window])
+			return false;
+	return series->store->closings - series->touched_at > types[series->type].idle_closings;
+}
+
+void store_drop_idle(struct store *store)
+{
+	struct series *series;
+
+	for (size_t type = 0; type < METRIC_TYPES; type++) {
+		while ((series = TAILQ_FIRST(&store->idle[type])) && series_is_idle(series)) {
+			TAILQ_REMOVE(&store->idle[type], series, idle);
+			table_remove(store, series);
+			store->count--;
+			series_free(series);
+		}
+	}
+}
