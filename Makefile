@@ -76,11 +76,12 @@ fuzz:	## fuzz each parser for FUZZ_SECONDS
 	$(Q)deploy/install-deps build test
 	$(Q)CLANG=$(CLANG) tests/fuzz/run $(FUZZ_SECONDS)
 
-lint:	## check layout, direction of includes, banned functions
+lint:	## check layout, direction of includes, banned functions, man page
 	$(Q)deploy/install-deps lint
 	$(Q)$(FORMAT) --dry-run -Werror $(FORMATTED)
 	$(Q)tests/lint/includes
 	$(Q)tests/lint/banned
+	$(Q)tests/lint/manual
 
 format:	## lay the C sources out as .clang-format says
 	$(Q)$(FORMAT) -i $(FORMATTED)

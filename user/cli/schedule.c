@@ -15,7 +15,12 @@ void schedule_init(struct schedule *schedule, int64_t interval, bool align, int6
 
 bool schedule_is_due(const struct schedule *schedule, int64_t wall, int64_t monotonic)
 {
-	return schedule->align ? wall / schedule->interval != schedule->number : monotonic >= schedule->due;
+	int64_t number = wall / schedule->interval;
+
+	if (!schedule->align)
+		return monotonic >= schedule->due;
+	/* One less: the clock was set back over the boundary just passed. Fewer: it is another time. */
+	return number > schedule->number || number < schedule->number - 1;
 }
 
 void schedule_flushed(struct schedule *schedule, int64_t wall, int64_t monotonic)

@@ -9,7 +9,7 @@
  *
  *	wall      10          20          30		interval 10 s
  *	          |-----------|-----------|
- *	number      1           2			due when it differs from that of the last flush
+ *	number      1           2			due when it is beyond that of the last flush
  */
 #ifndef CLI_SCHEDULE_H
 #define CLI_SCHEDULE_H

@@ -1,0 +1,462 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+/*
+ * Configuration: tables of good and bad text. A good one says what a field became, a bad
+ * one which sentence must come out, with file, line, key and reason.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include "cli/config.h"
+#include "cli/config_keys.h"
+#include "lib/units.h"
+
+#define SECOND 1000000000ll
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static char file_path[] = "/tmp/test_config.XXXXXX";
+
+static int load(struct config *config, const char *text, const char *override, struct error *error)
+{
+	struct config_source source = { .file = file_path,
+					.overrides = &override,
+					.override_count = !!override };
+	FILE *file = fopen(file_path, "we");
+
+	assert_non_null(file);
+	assert_int_equal(fwrite(text, 1, strlen(text), file), strlen(text));
+	assert_int_equal(fclose(file), 0);
+	return config_load(config, &source, error);
+}
+
+/* What a configuration comes to, in one line. */
+static void describe(const struct config *config, char *text, size_t size)
+{
+	size_t used = (size_t)snprintf(text, size, "%lld %d p", (long long)(config->interval / 1000000),
+				       config->align);
+
+	for (size_t i = 0; i < config->capture.port_count; i++)
+		used += (size_t)snprintf(text + used, size - used, "%s%u", i ? "," : "",
+					 config->capture.ports[i]);
+	used += (size_t)snprintf(text + used, size - used, " %s %d %s q",
+				 capture_hook_name(config->capture.hook), config->capture.absorb,
+				 config->capture.exact_timers ? "exact" : "histogram");
+	for (size_t i = 0; i < config->percentile_count; i++)
+		used += (size_t)snprintf(text + used, size - used, "%s%g", i ? "," : "",
+					 config->percentiles[i]);
+	used += (size_t)snprintf(text + used, size - used, " t%d%d", config->table_enabled,
+				 config->table.format);
+	for (size_t i = 0; i < config->graphite_count; i++)
+		used += (size_t)snprintf(text + used, size - used, " %s/%zu", config->graphite[i].address,
+					 config->graphite[i].queue_bytes);
+}
+
+#define DEFAULTS "10000 1 p8125 auto 0 histogram q90 "
+
+static const struct {
+	const char *text, *override, *result;
+} good[] = {
+	{ "", NULL, DEFAULTS "t10" },
+	{ "# nothing but a comment with ${NOBODY_SET_THIS}\n", NULL, DEFAULTS "t10" },
+	{ "---\n...\n", NULL, DEFAULTS "t10" },
+	{ "flush:\n", NULL, DEFAULTS "t10" },
+	{ "flush: {}\n", NULL, DEFAULTS "t10" },
+	{ "flush:\n  interval: 50ms\n  align: false\n", NULL, "50 0 p8125 auto 0 histogram q90 t10" },
+	{ "flush: {interval: 1.5m}", NULL, "90000 1 p8125 auto 0 histogram q90 t10" },
+	{ "flush: {interval: 1s}", "flush.interval=2s", "2000 1 p8125 auto 0 histogram q90 t10" },
+	{ "", "flush={interval: 3s, align: false}", "3000 0 p8125 auto 0 histogram q90 t10" },
+	{ "capture: {statsd: {ports: [8125, 9125]}}", NULL, "10000 1 p8125,9125 auto 0 histogram q90 t10" },
+	/* The whole list is replaced, also by a shorter one. */
+	{ "capture: {statsd: {ports: [8125, 9125]}}", "capture.statsd.ports=[7]",
+	  "10000 1 p7 auto 0 histogram q90 t10" },
+	{ "capture: {statsd: {hook: cgroup, absorb: true}}", NULL,
+	  "10000 1 p8125 cgroup 1 histogram q90 t10" },
+	{ "capture: {statsd: {hook: fentry, absorb: true}}", "capture.statsd.hook=auto",
+	  "10000 1 p8125 auto 1 histogram q90 t10" },
+	{ "timers: {mode: exact, percentiles: [90, 99.9, -10]}", NULL,
+	  "10000 1 p8125 auto 0 exact q90,99.9,-10 t10" },
+	{ "timers: {percentiles: []}", NULL, "10000 1 p8125 auto 0 histogram q t10" },
+	{ "attribution: none", NULL, DEFAULTS "t10" },
+	{ "outputs: {stdout: {format: json}}", NULL, DEFAULTS "t12" },
+	{ "outputs: {stdout: {}}", NULL, DEFAULTS "t10" },
+	{ "outputs: {graphite: [{address: 'h:2003'}]}", NULL, DEFAULTS "t00 h:2003/16777216" },
+	{ "outputs: {graphite: [{address: 'h:2003'}]}", "outputs.stdout.format=graphite",
+	  DEFAULTS "t11 h:2003/16777216" },
+	{ "outputs:\n  graphite:\n    - address: '[::1]:2003'\n      queue: 1MiB\n    - address: b:1\n", NULL,
+	  DEFAULTS "t00 [::1]:2003/1048576 b:1/16777216" },
+	{ "outputs: {graphite: [{address: 'h:2003'}]}", "outputs.graphite=[]", DEFAULTS "t10" },
+	{ "", "outputs.graphite=[{address: \"127.0.0.1:2003\"}]", DEFAULTS "t00 127.0.0.1:2003/16777216" },
+	/* The environment: SET is 9125, LIST is "[1, 2]", COLON is "a: b". */
+	{ "capture: {statsd: {ports: [${SET}]}}", NULL, "10000 1 p9125 auto 0 histogram q90 t10" },
+	{ "capture: {statsd: {ports: [1${SET}, ${UNSET:-7}]}}", NULL,
+	  "10000 1 p19125,7 auto 0 histogram q90 t10" },
+	{ "outputs: {graphite: [{address: \"${UNSET:-h}:${SET}\"}]}", NULL, DEFAULTS "t00 h:9125/16777216" },
+	{ "flush: {interval: ${UNSET:-2s}} # ${UNSET}", NULL, "2000 1 p8125 auto 0 histogram q90 t10" },
+	{ "", "capture.statsd.ports=[${SET}]", "10000 1 p9125 auto 0 histogram q90 t10" },
+	{ "f: &i 4s\n", "flush.interval=4s", NULL },
+	{ "flush: {interval: &i 4s}\nshutdown_timeout: *i\n", NULL, "4000 1 p8125 auto 0 histogram q90 t10" },
+};
+
+static void test_good(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(good); i++) {
+		struct error error = {};
+		struct config config;
+		char result[512];
+		int err = load(&config, good[i].text, good[i].override, &error);
+
+		if (!good[i].result) {
+			assert_true(err < 0);
+			continue;
+		}
+		if (err)
+			fail_msg("'%s' was refused: %s", good[i].text, error.text);
+		describe(&config, result, sizeof(result));
+		assert_string_equal(result, good[i].result);
+	}
+}
+
+/* `sentence` follows the file's name, or stands alone when the override is at fault. */
+static const struct {
+	const char *text, *override, *sentence;
+} bad[] = {
+	{ "flush:\n  intervall: 1s\n", NULL,
+	  ":2: flush.intervall: unknown key; the nearest known key is flush.interval" },
+	{ "\n\nports: [1]\n", NULL, ":3: ports: unknown key; the nearest known key is capture.statsd.ports" },
+	{ "capture:\n  python: {enabled: true}\n", NULL, ":2: capture.python: unknown key" },
+	{ "outputs: {prometheus: {listen: 'a:1'}}", NULL, ":1: outputs.prometheus: unknown key" },
+	{ "flush.interval: 1s\n", NULL,
+	  ":1: flush.interval: unknown key; the nearest known key is flush.interval" },
+	{ "'': 1\n", NULL, ":1: unknown key" },
+	{ "flush:\n  interval: 1s\n  align: true\n  interval: 2s\n", NULL,
+	  ":4: flush: the key 'interval' stands here twice" },
+	{ "flush: {interval: 1s}\nflush: {align: true}\n", NULL, ":2: the key 'flush' stands here twice" },
+	{ "flush: 10s\n", NULL, ":1: flush: keys are expected here, not a value" },
+	{ "flush: [1]\n", NULL, ":1: flush: keys are expected here, not a value" },
+	{ "10s\n", NULL, ":1: keys are expected here, not a value" },
+	{ "? [a]\n: 1\n", NULL, ":1: a key must be one word" },
+	{ "flush: {interval: [1s]}", NULL,
+	  ":1: flush.interval: one value is expected here, not a list or more keys" },
+	{ "flush: {interval: soon}", NULL,
+	  ":1: flush.interval: 'soon' is not a duration: a number with ms, s, m or h, such as 10s" },
+	{ "flush: {interval: 10}", NULL,
+	  ":1: flush.interval: '10' is not a duration: a number with ms, s, m or h, such as 10s" },
+	{ "flush:\n  interval:\n", NULL,
+	  ":2: flush.interval: '' is not a duration: a number with ms, s, m or h, such as 10s" },
+	{ "flush: {interval: -1s}", NULL,
+	  ":1: flush.interval: '-1s' is not a duration: a number with ms, s, m or h, such as 10s" },
+	{ "flush: {interval: 49ms}", NULL, ":1: flush.interval: 49ms is not between 0.05s and 86400s" },
+	{ "flush: {interval: 0s}", NULL, ":1: flush.interval: 0s is not between 0.05s and 86400s" },
+	{ "flush: {align: yes}", NULL, ":1: flush.align: 'yes' is not one of: false, true" },
+	{ "capture:\n  statsd:\n    ports: 8125\n", NULL,
+	  ":3: capture.statsd.ports: a list is expected, such as [8125]" },
+	{ "capture: {statsd: {ports: []}}", NULL,
+	  ":1: capture.statsd.ports: the list is empty; to capture nothing, set capture.statsd.enabled to false" },
+	{ "capture:\n  statsd:\n    ports:\n      - 80\n      - 80abc\n", NULL,
+	  ":5: capture.statsd.ports: '80abc' is not a whole number" },
+	{ "capture: {statsd: {ports: [0]}}", NULL, ":1: capture.statsd.ports: 0 is not between 1 and 65535" },
+	{ "capture: {statsd: {ports: [65536]}}", NULL,
+	  ":1: capture.statsd.ports: 65536 is not between 1 and 65535" },
+	{ "capture: {statsd: {ports: [99999999999999999999]}}", NULL,
+	  ":1: capture.statsd.ports: 99999999999999999999 is not between 1 and 65535" },
+	{ "capture: {statsd: {ports: [1, 1]}}", NULL, ":1: capture.statsd.ports: port 1 stands here twice" },
+	{ "capture: {statsd: {hook: magic}}", NULL,
+	  ":1: capture.statsd.hook: 'magic' is not one of: auto, fentry, kprobe, cgroup" },
+	{ "capture:\n  statsd:\n    hook: fentry\n    absorb: true\n", NULL,
+	  ":4: capture.statsd.absorb: only the cgroup hook can end a datagram's way; set capture.statsd.hook to "
+	  "cgroup or auto, or absorb to false" },
+	{ "capture: {statsd: {enabled: false}}", NULL,
+	  ":1: capture.statsd.enabled: false leaves nothing to capture" },
+	{ "timers: {percentiles: [101]}", NULL,
+	  ":1: timers.percentiles: '101' is not a percentile: a number from -100 to 100, not 0" },
+	{ "timers: {percentiles: [nan]}", NULL,
+	  ":1: timers.percentiles: 'nan' is not a percentile: a number from -100 to 100, not 0" },
+	{ "timers: {percentiles: [90, 90.0]}", NULL, ":1: timers.percentiles: 90.0 stands here twice" },
+	{ "attribution: pod", NULL, ":1: attribution: 'pod' is not one of: none" },
+	{ "outputs: {stdout: {format: xml}}", NULL,
+	  ":1: outputs.stdout.format: 'xml' is not one of: table, graphite, json" },
+	{ "outputs: {graphite: [{}]}", NULL, ":1: outputs.graphite: element 0 has no address" },
+	{ "outputs:\n  graphite:\n  - address: nowhere\n", NULL,
+	  ":3: outputs.graphite[0].address: 'nowhere' is not host:port, such as 127.0.0.1:2003 or [::1]:2003" },
+	{ "outputs: {graphite: [{address: 'h:70000'}]}", NULL,
+	  ":1: outputs.graphite[0].address: 'h:70000' is not host:port, such as 127.0.0.1:2003 or [::1]:2003" },
+	{ "outputs: {graphite: [{address: '::1:2003'}]}", NULL,
+	  ":1: outputs.graphite[0].address: '::1:2003': an IPv6 address stands in brackets, [::1]:2003" },
+	{ "outputs: {graphite: [{address: 'h:1'}, {adress: 'h:2'}]}", NULL,
+	  ":1: outputs.graphite[1].adress: unknown key; the nearest known key is outputs.graphite[1].address" },
+	{ "outputs: {graphite: [{address: 'h:1'}, {address: 'h:1'}]}", NULL,
+	  ":1: outputs.graphite: h:1 stands here twice" },
+	{ "outputs: {graphite: [{address: 'h:1', queue: 1kb}]}", NULL,
+	  ":1: outputs.graphite[0].queue: '1kb' is not a size: a number of bytes, or with KiB, MiB or GiB" },
+	{ "outputs: {graphite: [{address: 'h:1', queue: 1KiB}]}", NULL,
+	  ":1: outputs.graphite[0].queue: 1KiB is not between 64 KiB and 1073741824 KiB" },
+	{ "runtime_dir: run/kstatsd\n", NULL, ":1: runtime_dir: 'run/kstatsd' is not an absolute path" },
+	{ "limits: {ring: 300000}", NULL, ":1: limits.ring: 300000 bytes is not a power of two" },
+	{ "limits: {counters: 1.5}", NULL, ":1: limits.counters: '1.5' is not a whole number" },
+	{ "limits: {counters: 0}", NULL, ":1: limits.counters: 0 is not between 1 and 16777216" },
+	{ "log: {level: loud}", NULL, ":1: log.level: 'loud' is not one of: error, warning, info, debug" },
+	{ "\nflush: {interval: \"${UNSET}\"}", NULL,
+	  ":2: flush.interval: the environment variable UNSET is not set; ${UNSET:-default} would name a default" },
+	{ "capture: {statsd: {ports: [\"${LIST}\"]}}", NULL,
+	  ":1: capture.statsd.ports: '[1, 2]' is not a whole number" },
+	{ "runtime_dir: ${COLON}\n", NULL, ":1: runtime_dir: 'a: b' is not an absolute path" },
+	{ "runtime_dir: \"/a\\0b\"\n", NULL, ":1: runtime_dir: the value holds a NUL byte" },
+	{ "runtime_dir: \"\\uE00099\\uE001\"\n", NULL,
+	  ":1: runtime_dir: the characters U+E000 and U+E001 have no place here" },
+	{ "flush: {}\n---\nflush: {}\n", NULL, ":3: a second YAML document begins here" },
+	{ "a: &x\n  b: *x\n", NULL, ":1: a: unknown key" },
+	{ "", "flush.intervall=1s",
+	  "-s flush.intervall: flush.intervall: unknown key; the nearest known key is flush.interval" },
+	{ "", "flush.interval=", "-s flush.interval: flush.interval: the value is empty" },
+	{ "", "flush.interval", "-s flush.interval: KEY=VALUE is expected, such as -s flush.interval=1s" },
+	{ "", "=1", "-s =1: KEY=VALUE is expected, such as -s flush.interval=1s" },
+	{ "capture: {statsd: {hook: kprobe}}", "capture.statsd.absorb=true",
+	  "-s capture.statsd.absorb: capture.statsd.absorb: only the cgroup hook can end a datagram's way; set "
+	  "capture.statsd.hook to cgroup or auto, or absorb to false" },
+};
+
+static void test_bad(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		struct error error = {};
+		struct config config;
+		char sentence[1024];
+
+		if (!load(&config, bad[i].text, bad[i].override, &error))
+			fail_msg("'%s' was accepted", bad[i].override ? bad[i].override : bad[i].text);
+		snprintf(sentence, sizeof(sentence), "%s%s", *bad[i].sentence == ':' ? file_path : "",
+			 bad[i].sentence);
+		assert_string_equal(error.text, sentence);
+	}
+}
+
+/* What libyaml refuses: its own words, but our file and line. */
+static void test_not_yaml(void **state)
+{
+	struct error error = {};
+	struct config config;
+	char start[128];
+
+	(void)state;
+	assert_true(load(&config, "flush:\n  interval: 1s\n align: true\n", NULL, &error) < 0);
+	snprintf(start, sizeof(start), "%s:3: not valid YAML: ", file_path);
+	assert_memory_equal(error.text, start, strlen(start));
+	assert_true(load(&config, "flush: {interval: 1s\n", NULL, &error) < 0);
+	assert_non_null(strstr(error.text, "not valid YAML"));
+	assert_true(load(&config, "flush: \"\xff\"\n", NULL, &error) < 0);
+	assert_non_null(strstr(error.text, "not valid YAML"));
+}
+
+static void test_missing_file(void **state)
+{
+	struct config_source source = { .file = "/nonexistent/kstatsd.yaml" };
+	struct error error = {};
+	struct config config;
+
+	(void)state;
+	assert_true(config_load(&config, &source, &error) < 0);
+	assert_non_null(strstr(error.text, "/nonexistent/kstatsd.yaml: No such file"));
+}
+
+/* The longest text still fits, one byte more does not. */
+static void test_long_values(void **state)
+{
+	char text[2 * CONFIG_TEXT_MAX];
+	struct error error = {};
+	struct config config;
+	int used = snprintf(text, sizeof(text), "runtime_dir: /");
+
+	(void)state;
+	memset(text + used, 'a', RUNTIME_DIR_MAX - 2);
+	text[used + RUNTIME_DIR_MAX - 2] = '\0';
+	assert_int_equal(load(&config, text, NULL, &error), 0);
+	assert_int_equal(strlen(config.runtime_dir), RUNTIME_DIR_MAX - 1);
+	memset(text + used, 'a', RUNTIME_DIR_MAX - 1);
+	text[used + RUNTIME_DIR_MAX - 1] = '\0';
+	assert_true(load(&config, text, NULL, &error) < 0);
+	memset(text + used, 'a', CONFIG_TEXT_MAX);
+	text[used + CONFIG_TEXT_MAX] = '\0';
+	assert_true(load(&config, text, NULL, &error) < 0);
+	assert_non_null(strstr(error.text, "longer than"));
+}
+
+static void test_update(void **state)
+{
+	struct config config, next;
+	struct error error = {};
+	char restart[256];
+
+	(void)state;
+	assert_int_equal(load(&config, "", NULL, &error), 0);
+	assert_int_equal(load(&next,
+			      "flush: {interval: 3s}\ntimers: {percentiles: [50], mode: exact}\n"
+			      "capture: {statsd: {ports: [1, 2], hook: cgroup}}\n"
+			      "outputs: {graphite: [{address: 'h:1'}]}\nlog: {level: debug}\n",
+			      NULL, &error),
+			 0);
+	config_update(&config, &next, restart, sizeof(restart));
+	assert_string_equal(restart, "capture.statsd.hook, timers.mode");
+	assert_int_equal(config.interval, 3 * SECOND);
+	assert_int_equal(config.capture.port_count, 2);
+	assert_int_equal(config.capture.ports[1], 2);
+	assert_int_equal(config.percentiles[0], 50);
+	assert_string_equal(config.graphite[0].address, "h:1");
+	assert_false(config.table_enabled);
+	assert_int_equal(config.log_level, LOG_LEVEL_DEBUG);
+	assert_int_equal(config.capture.hook, HOOK_AUTO);
+	assert_false(config.capture.exact_timers);
+	/* Nothing more to do: only what was left remains to be named. */
+	config_update(&config, &next, restart, sizeof(restart));
+	assert_string_equal(restart, "capture.statsd.hook, timers.mode");
+	config_update(&config, &next, restart, 8);
+	assert_int_equal(strlen(restart), 7);
+}
+
+static char *read_whole(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	char *text = calloc(1, 1 << 16);
+
+	assert_non_null(file);
+	assert_non_null(text);
+	assert_in_range(fread(text, 1, (1 << 16) - 1, file), 1, (1 << 16) - 2);
+	fclose(file);
+	return text;
+}
+
+/* Each key has a row in the manual, and each row there is a key. Run in the project's folder. */
+static void test_documented(void **state)
+{
+	char *manual = read_whole("docs/configuration.md");
+	size_t rows = 0, keys = 0;
+	char *end = strstr(manual, "Each element of `outputs.graphite`");
+
+	(void)state;
+	assert_non_null(end);
+	*end = '\0';
+	for (const char *row = strstr(manual, "\n| `"); row; row = strstr(row + 1, "\n| `"))
+		rows++;
+	for (const struct config_key *key = config_keys; key->path; key++, keys++) {
+		char start[128];
+		const char *row, *end_of_row;
+
+		snprintf(start, sizeof(start), "\n| `%s` |", key->path);
+		row = strstr(manual, start);
+		if (!row)
+			fail_msg("docs/configuration.md has no row for %s", key->path);
+		end_of_row = strchr(row + 1, '\n');
+		if (key->live != !!memmem(row, (size_t)(end_of_row - row), "| live |", 8))
+			fail_msg("docs/configuration.md is wrong about a reload of %s", key->path);
+	}
+	assert_int_equal(rows, keys);
+	free(manual);
+}
+
+/* The example says what the defaults are: with it, all is as without. */
+static void test_example(void **state)
+{
+	struct config_source source = { .file = "deploy/kstatsd.yaml" };
+	struct config example, defaults;
+	struct error error = {};
+
+	(void)state;
+	if (config_load(&example, &source, &error))
+		fail_msg("%s", error.text);
+	assert_int_equal(load(&defaults, "outputs: {stdout: {}}", NULL, &error), 0);
+	assert_memory_equal(&example, &defaults, sizeof(defaults));
+}
+
+/* Words of the table that another room spells too. */
+static void test_words(void **state)
+{
+	const char *const *hooks = config_key_find("capture.statsd.hook")->choices;
+	const char *const *levels = config_key_find("log.level")->choices;
+
+	(void)state;
+	for (int i = 0; i < HOOKS; i++)
+		assert_string_equal(hooks[i], capture_hook_name((enum capture_hook)i));
+	assert_null(hooks[HOOKS]);
+	for (int i = 0; i < LOG_LEVELS; i++)
+		assert_string_equal(levels[i], log_level_name((enum log_level)i));
+	assert_null(levels[LOG_LEVELS]);
+}
+
+static const struct {
+	const char *text;
+	int err;
+	int64_t duration;
+} durations[] = {
+	{ "50ms", 0, 50000000 },   { "10s", 0, 10 * SECOND },  { "0.25s", 0, SECOND / 4 },
+	{ "2m", 0, 120 * SECOND }, { "1h", 0, 3600 * SECOND }, { "0s", 0, 0 },
+	{ "", -EINVAL, 0 },	   { "s", -EINVAL, 0 },	       { "10", -EINVAL, 0 },
+	{ "10 s", -EINVAL, 0 },	   { " 10s", -EINVAL, 0 },     { "10sec", -EINVAL, 0 },
+	{ "1e3s", -EINVAL, 0 },	   { "-1s", -EINVAL, 0 },      { "0x1s", -EINVAL, 0 },
+	{ "1.2.3s", -EINVAL, 0 },  { "infs", -EINVAL, 0 },     { "9999999999h", -ERANGE, 0 },
+};
+
+static const struct {
+	const char *text;
+	int err;
+	uint64_t bytes;
+} sizes[] = {
+	{ "0", 0, 0 },		{ "65536", 0, 65536 },	       { "16MiB", 0, 16 << 20 },
+	{ "1.5KiB", 0, 1536 },	{ "2GiB", 0, 2ull << 30 },     { "1.5", -EINVAL, 0 },
+	{ "16MB", -EINVAL, 0 }, { "16 MiB", -EINVAL, 0 },      { "MiB", -EINVAL, 0 },
+	{ "-1", -EINVAL, 0 },	{ "99999999GiB", -ERANGE, 0 },
+};
+
+static void test_units(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(durations); i++) {
+		int64_t value = 0;
+
+		assert_int_equal(units_parse_duration(durations[i].text, &value), durations[i].err);
+		assert_int_equal(value, durations[i].duration);
+	}
+	for (size_t i = 0; i < COUNT(sizes); i++) {
+		uint64_t value = 0;
+
+		assert_int_equal(units_parse_size(sizes[i].text, &value), sizes[i].err);
+		assert_int_equal(value, sizes[i].bytes);
+	}
+}
+
+static int setup(void **state)
+{
+	int fd = mkstemp(file_path);
+
+	(void)state;
+	if (fd < 0)
+		return -1;
+	close(fd);
+	unsetenv("UNSET");
+	return setenv("SET", "9125", 1) || setenv("LIST", "[1, 2]", 1) || setenv("COLON", "a: b", 1);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	return unlink(file_path);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_good),	    cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_not_yaml),    cmocka_unit_test(test_missing_file),
+		cmocka_unit_test(test_long_values), cmocka_unit_test(test_update),
+		cmocka_unit_test(test_documented),  cmocka_unit_test(test_example),
+		cmocka_unit_test(test_words),	    cmocka_unit_test(test_units),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
