@@ -117,7 +117,9 @@ static enum ledger_counter fold_parsed(struct ingest *ingest, unsigned int windo
 		return LEDGER_LINES_VALUE;
 	series = store_series(ingest->store, s->line.type, text_of(s, &s->line.name), s->line.name.len,
 			      text_of(s, &s->line.tags), s->line.tags.len);
-	if (!series || add_value(ingest, series, window, value, weight))
+	if (!series)
+		return errno == ENAMETOOLONG ? LEDGER_LINES_TOO_LONG : LEDGER_LINES_SERIES_LIMIT;
+	if (add_value(ingest, series, window, value, weight))
 		return LEDGER_LINES_SERIES_LIMIT;
 	return LEDGER_LINES_ACCEPTED;
 }

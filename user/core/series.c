@@ -70,43 +70,43 @@ int series_add_timer(struct series *series, unsigned int window, double value, d
 	return 0;
 }
 
-/* Where the next write to a gauge goes. An absolute value forgets what came before it. */
-static struct sum *gauge_write(struct series *series, unsigned int window, bool set)
+/* Where the next write goes. An absolute value forgets what came before it. */
+static struct sum *gauge_write(struct gauge_writes *writes, bool set)
 {
-	struct gauge_window *gauge = &series->state.gauge.windows[window];
-
 	if (set)
-		*gauge = (struct gauge_window){ .set = true };
-	series_touch(series, window);
-	return &gauge->sum;
+		*writes = (struct gauge_writes){ .set = true };
+	return &writes->sum;
 }
 
 void series_fold_gauge(struct series *series, unsigned int window, bool set, int64_t micros)
 {
-	sum_add_micros(gauge_write(series, window, set), micros);
+	sum_add_micros(gauge_write(&series->state.gauge.windows[window].kernel, set), micros);
+	series_touch(series, window);
 }
 
 int series_set_gauge(struct series *series, unsigned int window, double value)
 {
-	sum_add(gauge_write(series, window, true), value);
+	sum_add(gauge_write(&series->state.gauge.windows[window].slow, true), value);
+	series_touch(series, window);
 	return 0;
 }
 
 int series_adjust_gauge(struct series *series, unsigned int window, double delta)
 {
-	sum_add(gauge_write(series, window, false), delta);
+	sum_add(gauge_write(&series->state.gauge.windows[window].slow, false), delta);
+	series_touch(series, window);
 	return 0;
 }
 
 struct sum series_gauge_sum(const struct series *series, unsigned int window)
 {
 	const struct gauge_window *gauge = &series->state.gauge.windows[window];
-	struct sum sum = gauge->sum;
+	struct sum sum = gauge->slow.sum;
 
-	if (!gauge->set) {
-		sum_add_micros(&sum, series->state.gauge.value.micros);
-		sum.rest += series->state.gauge.value.rest;
-	}
+	if (!gauge->slow.set)
+		sum_add_sum(&sum, &gauge->kernel.sum);
+	if (!gauge->slow.set && !gauge->kernel.set)
+		sum_add_sum(&sum, &series->state.gauge.value);
 	return sum;
 }
 

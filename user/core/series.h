@@ -19,9 +19,15 @@
 #include "core/store.h"
 #include "core/sum.h"
 
-struct gauge_window {
+/* Writes to a gauge, folded into one. */
+struct gauge_writes {
 	struct sum sum; /* absolute if set, else what is to be added */
 	bool set;
+};
+
+/* The kernel sends a gauge's writes down the slow path once one had to go there: those come last. */
+struct gauge_window {
+	struct gauge_writes kernel, slow;
 };
 
 /* Indexed by window, except the value that a gauge carries from window to window. */
@@ -56,7 +62,7 @@ struct store {
 	struct store_options options; /* percentiles: the store's own copy */
 	uint64_t hash_key[2];
 	struct series **table; /* open addressing, linear probing; size: a power of two */
-	size_t table_size, count;
+	size_t table_size, count, held;
 	struct series *touched[WINDOWS];
 	uint64_t closings;
 	struct series_list idle[METRIC_TYPES];

@@ -194,7 +194,7 @@ static struct series *store_find(struct store *store, enum metric_type type, siz
 
 	if (series)
 		return series;
-	if (store->count >= series_max) {
+	if (store->count - store->held >= series_max) {
 		errno = ENOSPC;
 		return NULL;
 	}
@@ -236,16 +236,28 @@ int store_count_self(struct store *store, unsigned int window, const char *name,
 	return 0;
 }
 
-void series_hold(struct series *series)
+struct series *store_hold_series(struct store *store, enum metric_type type, const void *name, size_t name_len,
+				 const void *tags, size_t tags_len)
 {
-	if (!series->holds++)
-		TAILQ_REMOVE(&series->store->idle[series->type], series, idle);
+	struct series *series;
+
+	if (canonical_name_make(&store->name, name, name_len, tags, tags_len)) {
+		errno = ENAMETOOLONG;
+		return NULL;
+	}
+	series = store_find(store, type, SIZE_MAX);
+	if (series && !series->holds++) {
+		TAILQ_REMOVE(&store->idle[type], series, idle);
+		store->held++;
+	}
+	return series;
 }
 
 void series_release(struct series *series)
 {
 	if (--series->holds)
 		return;
+	series->store->held--;
 	series->touched_at = series->store->closings;
 	TAILQ_INSERT_TAIL(&series->store->idle[series->type], series, idle);
 }

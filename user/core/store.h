@@ -20,7 +20,7 @@ struct store;
 struct series;
 
 struct store_options {
-	size_t series_max; /* over it store_series() returns NULL */
+	size_t series_max; /* series that are not held: over it store_series() returns NULL */
 	bool exact_timers; /* keep raw samples, statistics to the last digit */
 	size_t set_exact_max; /* distinct values a set counts exactly */
 	const double *percentiles; /* as in store_set_percentiles() */
@@ -40,13 +40,18 @@ int store_set_percentiles(struct store *store, const double *percentiles, size_t
 /*
  * Finds or creates the series of raw name and tags bytes as they were sent (tags: the
  * text after "|#", len 0 for none; neither is NUL-terminated). The store owns the result;
- * it stays valid until store_close() drops it as idle, which it never does while
- * series_hold() is in force (the kernel still has a slot for it).
- * NULL: the limit is reached or memory is out.
+ * it stays valid until store_close() drops it as idle. NULL and errno: ENOSPC, the limit
+ * is reached; ENAMETOOLONG; ENOMEM.
  */
 struct series *store_series(struct store *store, enum metric_type type, const void *name, size_t name_len,
 			    const void *tags, size_t tags_len);
-void series_hold(struct series *series);
+
+/*
+ * The same for a series that the kernel has a slot for: no limit but the kernel's own, and
+ * it stays valid until as many series_release() as there were holds.
+ */
+struct series *store_hold_series(struct store *store, enum metric_type type, const void *name, size_t name_len,
+				 const void *tags, size_t tags_len);
 void series_release(struct series *series);
 
 /* Exact sums from the kernel's cells. Micros; squares in micros squared. */
@@ -66,7 +71,7 @@ int series_fold_bucket(struct series *series, unsigned int window, int16_t index
 /* One raw sample, timers.mode: exact; counts towards count, sum, everything. -ENOMEM. */
 int series_fold_sample(struct series *series, unsigned int window, int64_t micros, uint64_t weight);
 /* set: `micros` replaces what the gauge was when the window opened; else it is added to it.
- * To be called before the series_*_gauge() calls of the same window. */
+ * Whenever it is called, it comes before the series_*_gauge() calls of the same window. */
 void series_fold_gauge(struct series *series, unsigned int window, bool set, int64_t micros);
 /* A distinct value of a set by its keyed hash. -ENOMEM. */
 int series_fold_member(struct series *series, unsigned int window, const uint64_t hash[2]);

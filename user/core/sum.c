@@ -83,6 +83,12 @@ void sum_add(struct sum *sum, double value)
 		sum->rest += value;
 }
 
+void sum_add_sum(struct sum *sum, const struct sum *other)
+{
+	sum_add_micros(sum, other->micros);
+	sum->rest += other->rest;
+}
+
 double sum_value(const struct sum *sum)
 {
 	if (sum->rest == 0)

@@ -17,6 +17,7 @@ struct sum {
 
 void sum_add_micros(struct sum *sum, __int128 micros);
 void sum_add(struct sum *sum, double value);
+void sum_add_sum(struct sum *sum, const struct sum *other);
 double sum_value(const struct sum *sum);
 
 /* Is `value` what so many micros are, rounded to a double? Then *micros says how many. */

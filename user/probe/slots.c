@@ -29,10 +29,8 @@ struct series *slot_series(struct capture *capture, enum metric_type type, uint3
 	if (slot->series)
 		return slot->series;
 	entry = area_at(&capture->series, number);
-	slot->series = store_series(capture->store, type, entry->key, entry->name_len,
-				    entry->key + ((entry->name_len + 7U) & ~7U), entry->tags_len);
-	if (slot->series)
-		series_hold(slot->series);
+	slot->series = store_hold_series(capture->store, type, entry->key, entry->name_len,
+					 entry->key + ((entry->name_len + 7U) & ~7U), entry->tags_len);
 	return slot->series;
 }
 

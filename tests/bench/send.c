@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+/*
+ * Sends, or receives, datagrams for the benchmark and says what it took, as JSON.
+ *
+ *     send PORT NAMES DATAGRAMS RATE TYPE   one line each, NAMES names in turn; RATE per second, 0: flat out
+ *     send receive PORT                     receives until it is killed
+ *     send bind PORT                        binds and never reads
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BURST 100 /* datagrams between two looks at the clock */
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static struct sockaddr_in local(long port)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	return address;
+}
+
+static void wait_until(uint64_t deadline)
+{
+	struct timespec until = { .tv_sec = (time_t)(deadline / 1000000000), .tv_nsec = (long)(deadline % 1000000000) };
+
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+}
+
+static char (*make_lines(long names, const char *type))[64]
+{
+	char(*lines)[64] = calloc((size_t)names, sizeof(*lines));
+	long i;
+
+	for (i = 0; lines && i < names; i++)
+		snprintf(lines[i], sizeof(lines[i]), "bench.%s.name%06ld:%ld|%s", type, i, i % 1000, type);
+	return lines;
+}
+
+static int do_send(long port, long names, long datagrams, long rate, const char *type)
+{
+	struct sockaddr_in to = local(port);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	char(*lines)[64] = make_lines(names, type);
+	uint64_t begin, cpu, end;
+	long i, failed = 0;
+
+	if (fd < 0 || !lines)
+		return 1;
+	begin = clock_ns(CLOCK_MONOTONIC);
+	cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	for (i = 0; i < datagrams; i++) {
+		const char *line = lines[i % names];
+
+		failed += sendto(fd, line, strlen(line), 0, (struct sockaddr *)&to, sizeof(to)) < 0;
+		if (rate && i % BURST == BURST - 1)
+			wait_until(begin + (uint64_t)(i + 1) * 1000000000 / (uint64_t)rate);
+	}
+	end = clock_ns(CLOCK_MONOTONIC);
+	cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+	printf("{\"sent\": %ld, \"failed\": %ld, \"seconds\": %.6f, \"cpu_ns_per_send\": %.1f}\n", datagrams, failed,
+	       (double)(end - begin) / 1e9, (double)cpu / (double)datagrams);
+	free(lines);
+	close(fd);
+	return 0;
+}
+
+static int do_bind(long port, int receive)
+{
+	struct sockaddr_in at = local(port);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	char buffer[65536];
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)))
+		return 1;
+	puts("bound");
+	fflush(stdout);
+	while (receive)
+		if (recv(fd, buffer, sizeof(buffer), 0) < 0 && errno != EINTR)
+			return 1;
+	pause();
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 3 && strcmp(argv[1], "receive") == 0)
+		return do_bind(atol(argv[2]), 1);
+	if (argc == 3 && strcmp(argv[1], "bind") == 0)
+		return do_bind(atol(argv[2]), 0);
+	if (argc == 6)
+		return do_send(atol(argv[1]), atol(argv[2]), atol(argv[3]), atol(argv[4]), argv[5]);
+	fprintf(stderr, "usage: send PORT NAMES DATAGRAMS RATE TYPE | send receive|bind PORT\n");
+	return 2;
+}
