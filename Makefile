@@ -139,7 +139,8 @@ $(OUTPUT)/kstatsd: $(USER_OBJECTS)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(lib_ldlibs) -o $@
 
 TEST_SKELETONS := $(patsubst tests/bpf/%.bpf.c,$(OUTPUT)/tests/bpf/%.skel.h,$(wildcard tests/bpf/*.bpf.c))
-$(OUTPUT)/tests/%.o: tests/%.c $(OUTPUT)/flags | $(SKELETONS) $(TEST_SKELETONS)
+$(C_TESTS:=.o) $(BENCHES:=.o): | $(SKELETONS) $(TEST_SKELETONS)
+$(OUTPUT)/tests/%.o: tests/%.c $(OUTPUT)/flags
 	$(say) CC $<
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(USER_FLAGS) $(CFLAGS) $(lib_cflags) -Itests/unit \
