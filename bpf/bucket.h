@@ -52,10 +52,9 @@ static const __u64 bucket_bounds[BUCKETS_PER_OCTAVE + 2] = {
 
 /* by the six bits below the leading one: how many bounds lie below that cell */
 static const __u8 bucket_start[BUCKETS_PER_OCTAVE] = {
-	0, 1, 3, 4, 5, 7, 8, 9, 11, 12, 13, 15, 16, 17, 18, 19,
-	20, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36,
-	37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 46, 47, 48, 49, 50, 51,
-	52, 52, 53, 54, 55, 56, 56, 57, 58, 59, 59, 60, 61, 62, 62, 63,
+	0,  1,	3,  4,	5,  7,	8,  9,	11, 12, 13, 15, 16, 17, 18, 19, 20, 22, 23, 24, 25, 26,
+	27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 46, 47,
+	48, 49, 50, 51, 52, 52, 53, 54, 55, 56, 56, 57, 58, 59, 59, 60, 61, 62, 62, 63,
 };
 
 /* Bits up to and including the highest one set; value must not be 0. BPF has no instruction for it. */
@@ -63,10 +62,10 @@ static inline __attribute__((always_inline)) __u32 bit_length(__u64 value)
 {
 	__u32 length = 1;
 
-#define BIT_LENGTH_STEP(bits)              \
-	if (value >> (bits)) {             \
-		value >>= (bits);          \
-		length += (bits);          \
+#define BIT_LENGTH_STEP(bits)     \
+	if (value >> (bits)) {    \
+		value >>= (bits); \
+		length += (bits); \
 	}
 	BIT_LENGTH_STEP(32)
 	BIT_LENGTH_STEP(16)

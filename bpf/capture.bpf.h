@@ -113,7 +113,8 @@ static __always_inline void scratch_return(struct cpu_state *cpu, __u32 number)
 	__sync_fetch_and_and(&cpu->taken, ~(1ULL << (number & (SCRATCHES - 1))));
 }
 
-static __always_inline int parse_payload(struct run *run, struct scratch *s, struct source *source, READER(read))
+static __always_inline int parse_payload(struct run *run, struct scratch *s, struct source *source,
+					 READER(read))
 {
 	struct parsing parsing = { .run = run, .s = s };
 	int error;
@@ -134,8 +135,8 @@ static __always_inline int parse_payload(struct run *run, struct scratch *s, str
 	return CAPTURE_DONE;
 }
 
-static __always_inline int record_read(struct run *run, struct source *source, struct record *record, __u32 mask,
-				       READER(read))
+static __always_inline int record_read(struct run *run, struct source *source, struct record *record,
+				       __u32 mask, READER(read))
 {
 	record_head(record, run, RECORD_DATAGRAM, source->len);
 	record->segment = source->segment;

@@ -122,7 +122,8 @@ static __always_inline bool fold_summary(struct run *run, struct scratch *s, __u
 	timer = bpf_map_lookup_elem(&timers, &index);
 	if (!timer || !within(value, TIMER_VALUE_MAX) || timer->squares_hi > SQUARES_HI_MAX)
 		return false;
-	if (!(run->window ? fold_bucket(run, &buckets_1, cell, value) : fold_bucket(run, &buckets_0, cell, value)))
+	if (!(run->window ? fold_bucket(run, &buckets_1, cell, value)
+			  : fold_bucket(run, &buckets_0, cell, value)))
 		return false;
 	square(value < 0 ? -value : value, &lo, &hi);
 	add_wide(&timer->squares_lo, &timer->squares_hi, lo, hi);
@@ -207,7 +208,8 @@ static __always_inline bool fold_sketch(struct run *run, __u32 cell, const __u64
 		seen = *word;
 		if ((seen >> shift & 0xff) >= rank)
 			return true;
-		if (__sync_val_compare_and_swap(word, seen, (seen & ~(0xffULL << shift)) | rank << shift) == seen)
+		if (__sync_val_compare_and_swap(word, seen, (seen & ~(0xffULL << shift)) | rank << shift) ==
+		    seen)
 			return true;
 	}
 	return false;
@@ -245,7 +247,8 @@ static __always_inline bool fold_set(struct run *run, struct scratch *s, __u32 c
 	set = bpf_map_lookup_elem(&sets, &index);
 	if (!set)
 		return false;
-	hash_value(seed, s->payload + (s->line.value_text.at & CURSOR_MASK), s->line.value_text.len, key.hash);
+	hash_value(seed, s->payload + (s->line.value_text.at & CURSOR_MASK), s->line.value_text.len,
+		   key.hash);
 	missing = run->window ? fold_member(set, &members_1, &key) : fold_member(set, &members_0, &key);
 	if (missing) {
 		if (!fold_sketch(run, cell, key.hash))

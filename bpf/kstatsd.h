@@ -64,21 +64,21 @@ struct counter_cell {
 };
 
 struct timer_cell {
-	__u64 count;	  /* samples received */
-	__u64 weight;	  /* sum of 1/rate */
-	__u64 sum_lo;	  /* sum of values, 128-bit two's complement, micros */
+	__u64 count;  /* samples received */
+	__u64 weight; /* sum of 1/rate */
+	__u64 sum_lo; /* sum of values, 128-bit two's complement, micros */
 	__u64 sum_hi;
 	__u64 squares_lo; /* sum of squared values, 128-bit, micros squared */
 	__u64 squares_hi;
-	__u64 min_key;	  /* ~order_key(smallest value); 0: none */
-	__u64 max_key;	  /* order_key(largest value); 0: none */
+	__u64 min_key; /* ~order_key(smallest value); 0: none */
+	__u64 max_key; /* order_key(largest value); 0: none */
 };
 
 struct gauge_cell {
-	__s64 value;   /* micros: absolute if set, else the sum of deltas in this window */
-	__u32 set;     /* an absolute value was written in this window */
+	__s64 value; /* micros: absolute if set, else the sum of deltas in this window */
+	__u32 set;   /* an absolute value was written in this window */
 	__u32 touched;
-	__u32 slow;    /* a write took the slow path: all later ones of this window follow it */
+	__u32 slow; /* a write took the slow path: all later ones of this window follow it */
 	__u32 pad;
 };
 
@@ -97,14 +97,14 @@ struct bucket_key {
 
 /* Key of one distinct value of a set. */
 struct member_key {
-	__u64 cell; /* set cell index */
+	__u64 cell;    /* set cell index */
 	__u64 hash[2]; /* keyed 128-bit hash of the value's bytes */
 };
 
 /* One raw sample of timers.mode: exact. */
 struct raw_sample {
-	__s64 value; /* micros */
-	__u32 cell;  /* timer cell index */
+	__s64 value;  /* micros */
+	__u32 cell;   /* timer cell index */
 	__u32 weight; /* 1/rate; 0: a sample that was reserved and never written */
 };
 
@@ -115,10 +115,10 @@ enum record_kind {
 };
 
 struct record {
-	__u64 time; /* CLOCK_MONOTONIC, nanoseconds */
-	__u32 len;  /* bytes of data */
+	__u64 time;    /* CLOCK_MONOTONIC, nanoseconds */
+	__u32 len;     /* bytes of data */
 	__u32 segment; /* bytes per datagram in data (UDP_SEGMENT); 0: one datagram */
-	__u32 pid;  /* thread group of the sender; 0: unknown to this hook */
+	__u32 pid;     /* thread group of the sender; 0: unknown to this hook */
 	__u16 window;
 	__u16 kind; /* enum record_kind */
 	__u8 data[];
@@ -129,28 +129,28 @@ struct record {
  * reason. Each row is (enum suffix, exported name, meaning). Kernel and daemon each keep
  * one per window; the sum of both is what is exported.
  */
-#define LEDGER(X)                                                                                        \
-	X(DATAGRAMS_SEEN, "datagrams.seen", "sent to a captured port")                                   \
-	X(DATAGRAMS_ACCEPTED, "datagrams.accepted", "parsed, in the kernel or in the daemon")            \
-	X(DATAGRAMS_EMPTY, "datagrams.rejected.empty", "no payload")                                     \
-	X(DATAGRAMS_OVERSIZE, "datagrams.rejected.oversize", "longer than UDP can carry")                \
-	X(DATAGRAMS_RING_FULL, "datagrams.lost.ring_full", "slow path: the ring was full")               \
-	X(DATAGRAMS_UNREADABLE, "datagrams.lost.unreadable", "payload could not be read")                \
+#define LEDGER(X)                                                                                       \
+	X(DATAGRAMS_SEEN, "datagrams.seen", "sent to a captured port")                                  \
+	X(DATAGRAMS_ACCEPTED, "datagrams.accepted", "parsed, in the kernel or in the daemon")           \
+	X(DATAGRAMS_EMPTY, "datagrams.rejected.empty", "no payload")                                    \
+	X(DATAGRAMS_OVERSIZE, "datagrams.rejected.oversize", "longer than UDP can carry")               \
+	X(DATAGRAMS_RING_FULL, "datagrams.lost.ring_full", "slow path: the ring was full")              \
+	X(DATAGRAMS_UNREADABLE, "datagrams.lost.unreadable", "payload could not be read")               \
 	X(DATAGRAMS_CORKED, "datagrams.lost.corked", "piece of a corked datagram (MSG_MORE, UDP_CORK)") \
-	X(DATAGRAMS_SKIPPED, "datagrams.lost.skipped", "kernel skipped the program (recursion_misses)")  \
-	X(LINES_SEEN, "lines.seen", "non-empty lines in accepted datagrams")                             \
-	X(LINES_ACCEPTED, "lines.accepted", "folded into a series")                                      \
-	X(LINES_NAME, "lines.rejected.name", "no name before the colon")                                 \
-	X(LINES_VALUE, "lines.rejected.value", "no value, or not a finite decimal number")               \
-	X(LINES_TYPE, "lines.rejected.type", "no type, or not c, ms, g, s, h, d")                        \
-	X(LINES_RATE, "lines.rejected.rate", "sample rate not above 0 and at most 1")                    \
-	X(LINES_FIELD, "lines.rejected.field", "a field that is neither rate nor tags nor known")        \
-	X(LINES_TOO_LONG, "lines.rejected.too_long", "longer than the daemon accepts")                   \
-	X(LINES_SERIES_LIMIT, "lines.lost.series_limit", "limits.series reached")                        \
-	X(LINES_RING_FULL, "lines.lost.ring_full", "slow path: the ring was full")                       \
-	X(SLOW_DATAGRAMS, "slow.datagrams", "datagrams that took the slow path whole")                   \
-	X(SLOW_LINES, "slow.lines", "lines that took the slow path")                                     \
-	X(RETRIED, "slow.retried", "payloads read at the return of the send, after a page fault")        \
+	X(DATAGRAMS_SKIPPED, "datagrams.lost.skipped", "kernel skipped the program (recursion_misses)") \
+	X(LINES_SEEN, "lines.seen", "non-empty lines in accepted datagrams")                            \
+	X(LINES_ACCEPTED, "lines.accepted", "folded into a series")                                     \
+	X(LINES_NAME, "lines.rejected.name", "no name before the colon")                                \
+	X(LINES_VALUE, "lines.rejected.value", "no value, or not a finite decimal number")              \
+	X(LINES_TYPE, "lines.rejected.type", "no type, or not c, ms, g, s, h, d")                       \
+	X(LINES_RATE, "lines.rejected.rate", "sample rate not above 0 and at most 1")                   \
+	X(LINES_FIELD, "lines.rejected.field", "a field that is neither rate nor tags nor known")       \
+	X(LINES_TOO_LONG, "lines.rejected.too_long", "longer than the daemon accepts")                  \
+	X(LINES_SERIES_LIMIT, "lines.lost.series_limit", "limits.series reached")                       \
+	X(LINES_RING_FULL, "lines.lost.ring_full", "slow path: the ring was full")                      \
+	X(SLOW_DATAGRAMS, "slow.datagrams", "datagrams that took the slow path whole")                  \
+	X(SLOW_LINES, "slow.lines", "lines that took the slow path")                                    \
+	X(RETRIED, "slow.retried", "payloads read at the return of the send, after a page fault")       \
 	X(ABSORBED, "absorbed", "datagrams ended at the sender")
 
 enum ledger_counter {
@@ -165,7 +165,8 @@ struct ledger {
 	__u64 n[24];
 };
 
-#define SIZE_IS(type, bytes) _Static_assert(sizeof(type) == (bytes), "contract: " #type " is not " #bytes " bytes")
+#define SIZE_IS(type, bytes) \
+	_Static_assert(sizeof(type) == (bytes), "contract: " #type " is not " #bytes " bytes")
 SIZE_IS(struct series_entry, 288);
 SIZE_IS(struct counter_cell, 16);
 SIZE_IS(struct timer_cell, 64);

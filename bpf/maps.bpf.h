@@ -62,13 +62,13 @@ struct {
 } slots SEC(".maps");
 
 /* Sizes of 1 are placeholders: the daemon sets them from its limits. */
-#define CELL_MAP(name, cell)                            \
-	struct {                                        \
-		__uint(type, BPF_MAP_TYPE_ARRAY);       \
-		__uint(max_entries, 1);                 \
-		__uint(map_flags, BPF_F_MMAPABLE);      \
-		__type(key, __u32);                     \
-		__type(value, cell);                    \
+#define CELL_MAP(name, cell)                       \
+	struct {                                   \
+		__uint(type, BPF_MAP_TYPE_ARRAY);  \
+		__uint(max_entries, 1);            \
+		__uint(map_flags, BPF_F_MMAPABLE); \
+		__type(key, __u32);                \
+		__type(value, cell);               \
 	} name SEC(".maps")
 
 CELL_MAP(series, struct series_entry);	 /* [slot] */
@@ -85,11 +85,11 @@ struct sketch {
 CELL_MAP(sketches, struct sketch); /* [window * cells_max[type] + cell] */
 
 /* Cells of series that the daemon retired. */
-#define RECYCLED_MAP(name)                              \
-	struct {                                        \
-		__uint(type, BPF_MAP_TYPE_QUEUE);       \
-		__uint(max_entries, 1);                 \
-		__type(value, __u32);                   \
+#define RECYCLED_MAP(name)                        \
+	struct {                                  \
+		__uint(type, BPF_MAP_TYPE_QUEUE); \
+		__uint(max_entries, 1);           \
+		__type(value, __u32);             \
 	} name SEC(".maps")
 
 RECYCLED_MAP(recycled_counters);

@@ -17,105 +17,11 @@
 #ifndef KSTATSD_PARSE_H
 #define KSTATSD_PARSE_H
 
-#include "kstatsd.h"
+#include "scratch.h"
 
-#define parse_inline static inline __attribute__((always_inline))
-
-#ifdef __bpf__
-#define NAME_SCAN (KEY_MAX + 1)
-#define TAGS_SCAN (KEY_MAX + 1)
-#define VALUE_SCAN 129
-#define LINE_SCAN 512
-#define FIELDS_SCAN 4
-/* What the compiler holds in registers goes to memory, where the verifier forgets it. */
-#define forget() asm volatile("" ::: "memory")
-#define no_unroll _Pragma("clang loop unroll(disable)")
-#else
-#define NAME_SCAN PAYLOAD_FAST_MAX
-#define TAGS_SCAN PAYLOAD_FAST_MAX
-#define VALUE_SCAN PAYLOAD_FAST_MAX
-#define LINE_SCAN PAYLOAD_FAST_MAX
-#define FIELDS_SCAN 16
-#define forget()
-#define no_unroll
-#endif
-
-#define WHOLE_DIGITS 12	   /* digits before the point that fit micros in 64 bits, with room to add */
-#define FRACTION_DIGITS 6  /* digits behind the point that micros hold */
+#define WHOLE_DIGITS 12	  /* digits before the point that fit micros in 64 bits, with room to add */
+#define FRACTION_DIGITS 6 /* digits behind the point that micros hold */
 #define RATE_DIGITS 9
-
-#define CURSOR_MASK 16383
-/* Behind the last position a scan may read on, and a word may begin. */
-#ifdef __bpf__
-#define PAYLOAD_BYTES (CURSOR_MASK + 1 + LINE_SCAN + 8)
-#else
-#define PAYLOAD_BYTES (CURSOR_MASK + 1 + PAYLOAD_FAST_MAX + 8)
-#endif
-
-enum parse_result {
-	PARSE_OK,     /* line is filled; see wide */
-	PARSE_EMPTY,  /* nothing between two newlines */
-	PARSE_REJECT, /* line.reason says why */
-	PARSE_SLOW,   /* in the kernel only: longer than its limits; the cursor is lost */
-};
-
-/* Numbers that micros or an integer weight cannot hold exactly; their text decides. */
-#define WIDE_VALUE 1
-#define WIDE_RATE 2
-
-/* Where a part of a line lies in scratch.payload. */
-struct text {
-	__u32 at;
-	__u32 len;
-};
-
-struct statsd_line {
-	struct text name;
-	struct text value_text;
-	struct text rate; /* len 0: none */
-	struct text tags; /* len 0: none */
-	__s64 value;  /* micros, unless WIDE_VALUE; 0 for a set */
-	__u64 weight; /* 1/rate, unless WIDE_RATE */
-	__u8 type;    /* enum metric_type */
-	__u8 sign;    /* '+', '-' or 0, as written */
-	__u8 wide;
-	__u8 reason;  /* enum ledger_counter, if rejected */
-	__u8 is_ms;   /* "ms", which may not be negative, as opposed to "h" and "d" */
-	__u8 pad[3];
-	__u32 count;  /* digits just read */
-	__u64 number; /* what they make */
-};
-
-/* One payload being parsed. payload[len] must be '\n'. */
-struct scratch {
-	__u32 pos; /* cursor: first byte not yet read */
-	__u32 len;
-	__u32 seen, accepted; /* lines of this payload */
-	struct statsd_line line;
-	__u8 payload[PAYLOAD_BYTES];
-};
-
-parse_inline void cursor_set(struct scratch *s, __u32 pos)
-{
-	*(volatile __u32 *)&s->pos = pos;
-	forget();
-}
-
-parse_inline __u32 cursor(const struct scratch *s)
-{
-	return *(const volatile __u32 *)&s->pos & CURSOR_MASK;
-}
-
-/* Lengths are read afresh each time, for the verifier's sake again: it learns nothing from a comparison. */
-parse_inline __u32 text_len(const struct text *text)
-{
-	return *(const volatile __u32 *)&text->len;
-}
-
-parse_inline __u8 cursor_byte(const struct scratch *s)
-{
-	return s->payload[cursor(s)];
-}
 
 parse_inline int parse_reject(struct scratch *s, enum ledger_counter reason)
 {
@@ -180,8 +86,8 @@ parse_inline __u64 number_read(const struct scratch *s)
 /* 10^n, n at most RATE_DIGITS. */
 parse_inline __u64 power_of_ten(__u32 n)
 {
-	static const __u32 powers[16] = { 1,	  10,	    100,      1000,	 10000,
-					  100000, 1000000,  10000000, 100000000, 1000000000 };
+	static const __u32 powers[16] = { 1,	  10,	   100,	     1000,	10000,
+					  100000, 1000000, 10000000, 100000000, 1000000000 };
 
 	return powers[n & 15];
 }

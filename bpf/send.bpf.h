@@ -93,7 +93,8 @@ static __always_inline void retry_later(struct run *run, struct source *source)
 		lose(run, LEDGER_DATAGRAMS_UNREADABLE);
 }
 
-static __always_inline void capture_message(const struct sock *sk, const struct msghdr *msg, __u64 len, bool v6)
+static __always_inline void capture_message(const struct sock *sk, const struct msghdr *msg, __u64 len,
+					    bool v6)
 {
 	struct source source = {};
 	struct run run = {};

@@ -78,8 +78,8 @@ static __always_inline bool same_text(const struct scratch *s, const struct text
 	return true;
 }
 
-static __always_inline void copy_text(const struct scratch *s, const struct text *text, struct series_entry *entry,
-				      __u32 offset)
+static __always_inline void copy_text(const struct scratch *s, const struct text *text,
+				      struct series_entry *entry, __u32 offset)
 {
 	__u32 i;
 
@@ -97,7 +97,8 @@ static __always_inline bool same_series(const struct series_entry *entry, const 
 {
 	const struct statsd_line *line = &s->line;
 
-	if (entry->name_len != line->name.len || entry->tags_len != line->tags.len || entry->type != line->type)
+	if (entry->name_len != line->name.len || entry->tags_len != line->tags.len ||
+	    entry->type != line->type)
 		return false;
 	if (!same_text(s, &line->name, entry, 0))
 		return false;
@@ -118,13 +119,12 @@ static __always_inline __u32 slot_base(__u32 type)
 	return base;
 }
 
-
 /* A map must be named by a constant at each call. */
-#define with_recycled(type, call, ...)                           \
-	((type) == METRIC_COUNTER ? call(&recycled_counters, __VA_ARGS__) : \
-	 (type) == METRIC_TIMER	  ? call(&recycled_timers, __VA_ARGS__) :   \
-	 (type) == METRIC_GAUGE	  ? call(&recycled_gauges, __VA_ARGS__) :   \
-				    call(&recycled_sets, __VA_ARGS__))
+#define with_recycled(type, call, ...)                                    \
+	((type) == METRIC_COUNTER ? call(&recycled_counters, __VA_ARGS__) \
+	 : (type) == METRIC_TIMER ? call(&recycled_timers, __VA_ARGS__)   \
+	 : (type) == METRIC_GAUGE ? call(&recycled_gauges, __VA_ARGS__)   \
+				  : call(&recycled_sets, __VA_ARGS__))
 
 static __always_inline __u32 cell_take(__u32 type)
 {

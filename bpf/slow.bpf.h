@@ -38,8 +38,8 @@ static __always_inline void record_head(struct record *record, struct run *run, 
 }
 
 /* len is at most mask + 1, and that much room is behind the record's head. */
-static __always_inline bool record_send(struct run *run, const struct scratch *s, __u32 at, __u32 len, __u32 mask,
-					struct record *record)
+static __always_inline bool record_send(struct run *run, const struct scratch *s, __u32 at, __u32 len,
+					__u32 mask, struct record *record)
 {
 	record_head(record, run, RECORD_LINES, len);
 	if (bpf_probe_read_kernel(record->data, at_least_1(len, mask), s->payload + (at & CURSOR_MASK))) {

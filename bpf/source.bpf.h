@@ -15,11 +15,11 @@
 #define SEGMENTS_MAX 1024 /* UIO_MAXIOV */
 
 enum source_kind {
-	SOURCE_NONE,	/* bytes that no program can read: pages spliced into the message */
-	SOURCE_USER,	/* base: one user buffer */
-	SOURCE_VECTOR,	/* base: array of struct iovec, user buffers */
-	SOURCE_KERNEL,	/* base: array of struct kvec, kernel buffers */
-	SOURCE_PACKET,	/* an skb; offset: of the payload */
+	SOURCE_NONE,   /* bytes that no program can read: pages spliced into the message */
+	SOURCE_USER,   /* base: one user buffer */
+	SOURCE_VECTOR, /* base: array of struct iovec, user buffers */
+	SOURCE_KERNEL, /* base: array of struct kvec, kernel buffers */
+	SOURCE_PACKET, /* an skb; offset: of the payload */
 };
 
 struct source {
@@ -144,7 +144,8 @@ static __always_inline int source_gather(struct source *source, __u8 *target, __
 static __always_inline int message_read(struct source *source, __u8 *target, __u32 mask)
 {
 	if (source->kind == SOURCE_USER)
-		return bpf_probe_read_user(target, at_least_1(source->len, mask), (void *)(source->base + source->offset));
+		return bpf_probe_read_user(target, at_least_1(source->len, mask),
+					   (void *)(source->base + source->offset));
 	if (source->kind == SOURCE_NONE)
 		return -14;
 	return source_gather(source, target, mask);

@@ -29,7 +29,9 @@ static inline size_t packet_make(uint8_t packet[PACKET_BYTES], uint16_t port, co
 		.saddr = htonl(0x7f000001),
 		.daddr = htonl(0x7f000001),
 	};
-	struct udphdr udp = { .source = htons(40000), .dest = htons(port), .len = htons((uint16_t)(sizeof(struct udphdr) + len)) };
+	struct udphdr udp = { .source = htons(40000),
+			      .dest = htons(port),
+			      .len = htons((uint16_t)(sizeof(struct udphdr) + len)) };
 
 	memcpy(packet, &ethernet, sizeof(ethernet));
 	memcpy(packet + sizeof(ethernet), &ip, sizeof(ip));

@@ -66,8 +66,8 @@ static int run_case(int program, const struct bench_case *bench)
 		ns[i] = options.duration;
 	}
 	qsort(ns, ROUNDS, sizeof(ns[0]), by_size);
-	printf("{\"case\": \"%s\", \"median_ns\": %u, \"min_ns\": %u, \"max_ns\": %u}\n", bench->name, ns[ROUNDS / 2], ns[0],
-	       ns[ROUNDS - 1]);
+	printf("{\"case\": \"%s\", \"median_ns\": %u, \"min_ns\": %u, \"max_ns\": %u}\n", bench->name,
+	       ns[ROUNDS / 2], ns[0], ns[ROUNDS - 1]);
 	return 0;
 }
 

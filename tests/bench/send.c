@@ -37,7 +37,8 @@ static struct sockaddr_in local(long port)
 
 static void wait_until(uint64_t deadline)
 {
-	struct timespec until = { .tv_sec = (time_t)(deadline / 1000000000), .tv_nsec = (long)(deadline % 1000000000) };
+	struct timespec until = { .tv_sec = (time_t)(deadline / 1000000000),
+				  .tv_nsec = (long)(deadline % 1000000000) };
 
 	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
 }
@@ -73,8 +74,8 @@ static int do_send(long port, long names, long datagrams, long rate, const char 
 	}
 	end = clock_ns(CLOCK_MONOTONIC);
 	cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu;
-	printf("{\"sent\": %ld, \"failed\": %ld, \"seconds\": %.6f, \"cpu_ns_per_send\": %.1f}\n", datagrams, failed,
-	       (double)(end - begin) / 1e9, (double)cpu / (double)datagrams);
+	printf("{\"sent\": %ld, \"failed\": %ld, \"seconds\": %.6f, \"cpu_ns_per_send\": %.1f}\n", datagrams,
+	       failed, (double)(end - begin) / 1e9, (double)cpu / (double)datagrams);
 	free(lines);
 	close(fd);
 	return 0;

@@ -42,7 +42,8 @@ static int teardown(void **state)
 static void run_in_kernel(const struct bpf_program *program)
 {
 	uint8_t packet[64] = {};
-	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = packet, .data_size_in = sizeof(packet), .repeat = 1);
+	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = packet, .data_size_in = sizeof(packet),
+		    .repeat = 1);
 
 	assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(program), &options), 0);
 }

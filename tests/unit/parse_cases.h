@@ -20,10 +20,18 @@ struct parse_case {
 	int wide;
 };
 
-#define GOOD(line, name, type, value, weight, tags) \
-	{ line, PARSE_OK, 0, METRIC_##type, value, weight, name, tags, 0 }
-#define WIDE(line, name, type, tags, wide) { line, PARSE_OK, 0, METRIC_##type, 0, 0, name, tags, wide }
-#define BAD(line, reason) { line, PARSE_REJECT, LEDGER_LINES_##reason, 0, 0, 0, NULL, NULL, 0 }
+#define GOOD(line, name, type, value, weight, tags)                            \
+	{                                                                      \
+		line, PARSE_OK, 0, METRIC_##type, value, weight, name, tags, 0 \
+	}
+#define WIDE(line, name, type, tags, wide)                               \
+	{                                                                \
+		line, PARSE_OK, 0, METRIC_##type, 0, 0, name, tags, wide \
+	}
+#define BAD(line, reason)                                                         \
+	{                                                                         \
+		line, PARSE_REJECT, LEDGER_LINES_##reason, 0, 0, 0, NULL, NULL, 0 \
+	}
 #define TEXT_64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 static const struct parse_case parse_cases[] = {

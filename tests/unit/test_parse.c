@@ -53,7 +53,8 @@ static void test_table(void **state)
 static void test_neighbours(void **state)
 {
 	static const char payload[] = "a:1|c\nbad\n\nb:2|g\n:|\nc:3|ms|@0.5|#x:y\n\n";
-	static const int results[] = { PARSE_OK, PARSE_REJECT, PARSE_EMPTY, PARSE_OK, PARSE_REJECT, PARSE_OK, PARSE_EMPTY };
+	static const int results[] = { PARSE_OK,     PARSE_REJECT, PARSE_EMPTY, PARSE_OK,
+				       PARSE_REJECT, PARSE_OK,	   PARSE_EMPTY };
 	size_t i;
 
 	(void)state;

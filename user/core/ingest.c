@@ -66,7 +66,8 @@ static int line_weight(const struct scratch *s, double *weight)
 		*weight = (double)s->line.weight;
 		return 0;
 	}
-	if (number_parse_double(text_of(s, &s->line.rate), s->line.rate.len, &rate) || !(rate > 0 && rate <= 1))
+	if (number_parse_double(text_of(s, &s->line.rate), s->line.rate.len, &rate) ||
+	    !(rate > 0 && rate <= 1))
 		return -EINVAL;
 	*weight = 1 / rate;
 	return isfinite(*weight) ? 0 : -EINVAL;
@@ -85,7 +86,8 @@ static int add_member(struct ingest *ingest, struct series *series, unsigned int
 	return series_fold_member(series, window, words);
 }
 
-static int add_value(struct ingest *ingest, struct series *series, unsigned int window, double value, double weight)
+static int add_value(struct ingest *ingest, struct series *series, unsigned int window, double value,
+		     double weight)
 {
 	switch (ingest->scratch.line.type) {
 	case METRIC_COUNTER:
@@ -154,7 +156,8 @@ static void ingest_line(struct ingest *ingest, unsigned int window, const uint8_
 	}
 }
 
-void ingest_lines(struct ingest *ingest, unsigned int window, const void *data, size_t len, struct ledger *ledger)
+void ingest_lines(struct ingest *ingest, unsigned int window, const void *data, size_t len,
+		  struct ledger *ledger)
 {
 	const uint8_t *line = data, *end = line + len, *newline;
 
@@ -167,8 +170,8 @@ void ingest_lines(struct ingest *ingest, unsigned int window, const void *data, 
 	}
 }
 
-void ingest_datagrams(struct ingest *ingest, unsigned int window, const void *data, size_t len, uint32_t segment,
-		      struct ledger *ledger)
+void ingest_datagrams(struct ingest *ingest, unsigned int window, const void *data, size_t len,
+		      uint32_t segment, struct ledger *ledger)
 {
 	const uint8_t *datagram = data;
 	size_t size, left = len;

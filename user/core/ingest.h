@@ -24,13 +24,14 @@ void ingest_set_key(struct ingest *ingest, const uint64_t key[2]);
  * Folds every line of `data` (`len` bytes, not NUL-terminated, never written) into `window`
  * of the store and counts lines in `ledger`.
  */
-void ingest_lines(struct ingest *ingest, unsigned int window, const void *data, size_t len, struct ledger *ledger);
+void ingest_lines(struct ingest *ingest, unsigned int window, const void *data, size_t len,
+		  struct ledger *ledger);
 
 /*
  * The same for whole datagrams: `segment` bytes each (UDP_SEGMENT), or one if it is 0.
  * Counts datagrams too; `seen` of the first is the kernel's, which saw one send.
  */
-void ingest_datagrams(struct ingest *ingest, unsigned int window, const void *data, size_t len, uint32_t segment,
-		      struct ledger *ledger);
+void ingest_datagrams(struct ingest *ingest, unsigned int window, const void *data, size_t len,
+		      uint32_t segment, struct ledger *ledger);
 
 #endif /* CORE_INGEST_H */

@@ -74,7 +74,8 @@ static int load_best(struct capture *capture, struct error *error)
 			return 0;
 		log_warning("hook %s: %s; trying the next one", capture_hook_name(order[i]), error->text);
 	}
-	return error_set(error, err, "cannot capture datagrams: no hook is usable on this kernel; see kstatsd check");
+	return error_set(error, err,
+			 "cannot capture datagrams: no hook is usable on this kernel; see kstatsd check");
 }
 
 static int load_one(struct capture *capture, enum capture_hook hook, struct error *error)
@@ -127,14 +128,15 @@ static int capture_begin(struct capture *capture, struct error *error)
 	capture->ingest = ingest_new(capture->store);
 	if (!capture->ingest)
 		return error_set(error, -ENOMEM, "cannot start the capture: out of memory");
-	err = capture->options.hook == HOOK_AUTO ? load_best(capture, error) :
-						   load_one(capture, capture->options.hook, error);
+	err = capture->options.hook == HOOK_AUTO ? load_best(capture, error)
+						 : load_one(capture, capture->options.hook, error);
 	if (err)
 		return err;
 	key[0] = capture->skeleton->rodata->key_seed[0];
 	key[1] = capture->skeleton->rodata->key_seed[1];
 	ingest_set_key(capture->ingest, key);
-	capture->ring = ring_buffer__new(bpf_map__fd(capture->skeleton->maps.ring), record_ingest, capture, NULL);
+	capture->ring =
+		ring_buffer__new(bpf_map__fd(capture->skeleton->maps.ring), record_ingest, capture, NULL);
 	if (!capture->ring)
 		return error_set(error, -errno, "cannot map the ring: %s", strerror(errno));
 	capture_set_ports(capture, capture->options.ports, capture->options.port_count);
@@ -204,11 +206,13 @@ int capture_consume(struct capture *capture, struct error *error)
 /* Returns when no program writes to the old window any more. */
 static int swap_window(struct capture *capture, struct error *error)
 {
-	const struct bpf_map *next = capture->window ? capture->skeleton->maps.window_0 : capture->skeleton->maps.window_1;
+	const struct bpf_map *next =
+		capture->window ? capture->skeleton->maps.window_0 : capture->skeleton->maps.window_1;
 	int fd = bpf_map__fd(next), err;
 	uint32_t zero = 0;
 
-	err = bpf_map__update_elem(capture->skeleton->maps.window, &zero, sizeof(zero), &fd, sizeof(fd), BPF_ANY);
+	err = bpf_map__update_elem(capture->skeleton->maps.window, &zero, sizeof(zero), &fd, sizeof(fd),
+				   BPF_ANY);
 	if (err)
 		return error_set(error, err, "cannot change the window: %s", strerror(-err));
 	capture->window = 1 - capture->window;

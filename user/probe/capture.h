@@ -31,15 +31,15 @@ struct capture_options {
 	uint16_t ports[CAPTURE_PORTS_MAX]; /* host byte order */
 	size_t port_count;
 	enum capture_hook hook;
-	bool absorb;	    /* needs HOOK_CGROUP or HOOK_AUTO */
-	bool exact_timers;  /* timers.mode: exact */
+	bool absorb;				 /* needs HOOK_CGROUP or HOOK_AUTO */
+	bool exact_timers;			 /* timers.mode: exact */
 	uint32_t counters, timers, gauges, sets; /* series of each type that the kernel holds */
-	uint32_t buckets;   /* histogram buckets per window, all timers, all CPUs */
-	uint32_t samples;   /* raw samples per window (exact_timers) */
-	uint32_t members;   /* set members per window, all sets */
-	uint32_t set_exact_max; /* distinct values of one set before it is estimated */
-	uint32_t ring_bytes; /* power of two */
-	double absorb_seconds; /* absorb only while the daemon drained within this time */
+	uint32_t buckets;			 /* histogram buckets per window, all timers, all CPUs */
+	uint32_t samples;			 /* raw samples per window (exact_timers) */
+	uint32_t members;			 /* set members per window, all sets */
+	uint32_t set_exact_max;			 /* distinct values of one set before it is estimated */
+	uint32_t ring_bytes;			 /* power of two */
+	double absorb_seconds;			 /* absorb only while the daemon drained within this time */
 	uint32_t retire_closings; /* a series untouched for so many windows gives its slot back */
 };
 /* Fills in the defaults (ports: 8125). */
@@ -75,7 +75,7 @@ const struct ledger *capture_ledger(const struct capture *capture);
 struct capture_program {
 	char name[32];
 	uint64_t runs, nanoseconds; /* zeros unless the kernel's bpf_stats are enabled */
-	uint64_t misses; /* times the kernel skipped it */
+	uint64_t misses;	    /* times the kernel skipped it */
 };
 struct capture_map {
 	const char *name;
@@ -94,6 +94,7 @@ struct hook_report {
 	char reason[512]; /* why not usable, or why chosen or not preferred */
 };
 /* Tries each hook on this kernel for real, with a minimal program. Fills HOOKS - 1 rows. */
-int capture_check(const struct capture_options *options, struct hook_report rows[HOOKS - 1], struct error *error);
+int capture_check(const struct capture_options *options, struct hook_report rows[HOOKS - 1],
+		  struct error *error);
 
 #endif /* PROBE_CAPTURE_H */

@@ -17,7 +17,6 @@
 #include "probe/internal.h"
 #include "statsd.skel.h"
 
-
 struct program_row {
 	enum capture_hook hook;
 	const char *name;
@@ -50,8 +49,8 @@ static void choose_programs(struct capture *capture, enum capture_hook hook, con
 
 	for (row = program_rows; row < program_rows + PROGRAM_ROWS; row++) {
 		program = bpf_object__find_program_by_name(capture->skeleton->obj, row->name);
-		bpf_program__set_autoload(program, row->hook == hook &&
-							   (!row->optional || kernel_has(kernel, row->function)));
+		bpf_program__set_autoload(program, row->hook == hook && (!row->optional ||
+									 kernel_has(kernel, row->function)));
 	}
 }
 
@@ -142,10 +141,10 @@ static int map_areas(struct capture *capture)
 {
 	struct statsd_bpf *s = capture->skeleton;
 	const struct area_row rows[] = {
-		{ &capture->series, s->maps.series },	  { &capture->counters, s->maps.counters },
-		{ &capture->timers, s->maps.timers },	  { &capture->gauges, s->maps.gauges },
-		{ &capture->sets, s->maps.sets },	  { &capture->sketches, s->maps.sketches },
-		{ &capture->samples, s->maps.samples },	  { &capture->ledgers, s->maps.ledgers },
+		{ &capture->series, s->maps.series },	{ &capture->counters, s->maps.counters },
+		{ &capture->timers, s->maps.timers },	{ &capture->gauges, s->maps.gauges },
+		{ &capture->sets, s->maps.sets },	{ &capture->sketches, s->maps.sketches },
+		{ &capture->samples, s->maps.samples }, { &capture->ledgers, s->maps.ledgers },
 	};
 	size_t i;
 	int err;
@@ -160,8 +159,9 @@ static int map_areas(struct capture *capture)
 
 static void unmap_areas(struct capture *capture)
 {
-	struct area *const areas[] = { &capture->series, &capture->counters, &capture->timers,	 &capture->gauges,
-				       &capture->sets,	 &capture->sketches, &capture->samples, &capture->ledgers };
+	struct area *const areas[] = { &capture->series,  &capture->counters, &capture->timers,
+				       &capture->gauges,  &capture->sets,     &capture->sketches,
+				       &capture->samples, &capture->ledgers };
 	size_t i;
 
 	for (i = 0; i < sizeof(areas) / sizeof(areas[0]); i++) {
@@ -194,7 +194,8 @@ static int number_windows(struct capture *capture)
 {
 	const uint32_t zero = 0, one = 1;
 
-	return bpf_map__update_elem(capture->skeleton->maps.window_1, &zero, sizeof(zero), &one, sizeof(one), BPF_ANY);
+	return bpf_map__update_elem(capture->skeleton->maps.window_1, &zero, sizeof(zero), &one, sizeof(one),
+				    BPF_ANY);
 }
 
 static int open_maps(struct capture *capture, enum capture_hook hook, struct error *error)
@@ -203,8 +204,10 @@ static int open_maps(struct capture *capture, enum capture_hook hook, struct err
 	int err;
 
 	if (!kernel)
-		return error_set(error, -errno, "cannot read the kernel's types from /sys/kernel/btf/vmlinux: %s; "
-						"a kernel with CONFIG_DEBUG_INFO_BTF is needed", strerror(errno));
+		return error_set(error, -errno,
+				 "cannot read the kernel's types from /sys/kernel/btf/vmlinux: %s; "
+				 "a kernel with CONFIG_DEBUG_INFO_BTF is needed",
+				 strerror(errno));
 	choose_programs(capture, hook, kernel);
 	err = set_constants(capture);
 	btf__free(kernel);
@@ -236,14 +239,17 @@ static int load_maps(struct capture *capture, enum capture_hook hook, struct err
 
 	err = statsd_bpf__load(capture->skeleton);
 	if (err)
-		return error_set(error, err, "cannot load the programs of hook %s: %s; -v shows what the kernel says",
+		return error_set(error, err,
+				 "cannot load the programs of hook %s: %s; -v shows what the kernel says",
 				 capture_hook_name(hook), strerror(-err));
 	err = number_windows(capture);
 	if (!err)
 		err = map_areas(capture);
 	if (err)
-		return error_set(error, err, "cannot map the cells into memory: %s; lower the limits", strerror(-err));
-	capture->slots = calloc(capture->slot_base[METRIC_SET] + capture->options.sets, sizeof(*capture->slots));
+		return error_set(error, err, "cannot map the cells into memory: %s; lower the limits",
+				 strerror(-err));
+	capture->slots =
+		calloc(capture->slot_base[METRIC_SET] + capture->options.sets, sizeof(*capture->slots));
 	capture->batch = malloc(BATCH_BYTES);
 	if (!capture->slots || !capture->batch)
 		return error_set(error, -ENOMEM, "cannot start the capture: out of memory");

@@ -12,8 +12,8 @@
 #include "probe/internal.h"
 #include "statsd.skel.h"
 
-static size_t cpu_index(const struct capture *capture, unsigned int window, unsigned int cpu, enum metric_type type,
-			uint32_t cell)
+static size_t cpu_index(const struct capture *capture, unsigned int window, unsigned int cpu,
+			enum metric_type type, uint32_t cell)
 {
 	return ((size_t)window * capture->cpus + cpu) * capture->cells_max[type] + cell;
 }
@@ -88,7 +88,8 @@ static int drain_timer(struct capture *capture, unsigned int window, uint32_t nu
 
 static int drain_gauge(struct capture *capture, unsigned int window, uint32_t number)
 {
-	struct gauge_cell *cell = area_at(&capture->gauges, (size_t)window * capture->cells_max[METRIC_GAUGE] + number);
+	struct gauge_cell *cell =
+		area_at(&capture->gauges, (size_t)window * capture->cells_max[METRIC_GAUGE] + number);
 	struct gauge_cell seen = *cell;
 	struct series *series;
 
@@ -144,15 +145,18 @@ static int drain_samples(struct capture *capture, unsigned int window)
 	return err;
 }
 
-static int take_bucket(struct capture *capture, unsigned int window, const void *keys, const void *values, uint32_t i)
+static int take_bucket(struct capture *capture, unsigned int window, const void *keys, const void *values,
+		       uint32_t i)
 {
 	const struct bucket_key *key = (const struct bucket_key *)keys + i;
 	struct series *series = slot_series(capture, METRIC_TIMER, key->cell);
 
-	return series ? series_fold_bucket(series, window, key->index, ((const uint64_t *)values)[i]) : -ENOMEM;
+	return series ? series_fold_bucket(series, window, key->index, ((const uint64_t *)values)[i])
+		      : -ENOMEM;
 }
 
-static int take_member(struct capture *capture, unsigned int window, const void *keys, const void *values, uint32_t i)
+static int take_member(struct capture *capture, unsigned int window, const void *keys, const void *values,
+		       uint32_t i)
 {
 	const struct member_key *key = (const struct member_key *)keys + i;
 	struct series *series = slot_series(capture, METRIC_SET, (uint32_t)key->cell);
@@ -173,8 +177,8 @@ static int drain_hash(struct capture *capture, unsigned int window, const struct
 
 	do {
 		count = BATCH;
-		err = bpf_map_lookup_and_delete_batch(bpf_map__fd(map), first ? NULL : position, position, keys, values,
-						      &count, NULL);
+		err = bpf_map_lookup_and_delete_batch(bpf_map__fd(map), first ? NULL : position, position,
+						      keys, values, &count, NULL);
 		if (err && err != -ENOENT)
 			return err;
 		for (i = 0; i < count; i++)

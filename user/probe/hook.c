@@ -89,12 +89,14 @@ struct hint {
 };
 
 static const struct hint hints[] = {
-	{ HOOK_FENTRY, EPERM, "the kernel refuses tracing programs (EPERM): kernel lockdown, or a guest whose host forbids them" },
+	{ HOOK_FENTRY, EPERM,
+	  "the kernel refuses tracing programs (EPERM): kernel lockdown, or a guest whose host forbids them" },
 	{ HOOK_FENTRY, ENOTSUPP, "the kernel has no BPF trampolines for this function" },
 	{ HOOK_FENTRY, ESRCH, "the kernel's BTF does not name udp_sendmsg" },
 	{ HOOK_KPROBE, ENOENT, "the kernel has no kprobes: built without CONFIG_KPROBES" },
 	{ HOOK_KPROBE, EOPNOTSUPP, "the kernel has no kprobes: built without CONFIG_KPROBES" },
-	{ HOOK_CGROUP, ENOENT, "no cgroup v2 hierarchy is mounted: mount -t cgroup2 none /sys/fs/cgroup/unified" },
+	{ HOOK_CGROUP, ENOENT,
+	  "no cgroup v2 hierarchy is mounted: mount -t cgroup2 none /sys/fs/cgroup/unified" },
 	{ HOOK_CGROUP, EINVAL, "the kernel has no cgroup programs: built without CONFIG_CGROUP_BPF" },
 };
 
@@ -153,8 +155,8 @@ out:
 	return err;
 }
 
-static void report_choice(struct hook_report *row, const struct capture_options *options, const char *preemption,
-			  bool is_best)
+static void report_choice(struct hook_report *row, const struct capture_options *options,
+			  const char *preemption, bool is_best)
 {
 	if (row->chosen)
 		snprintf(row->reason, sizeof(row->reason), "%s; preemption: %s",
@@ -164,7 +166,8 @@ static void report_choice(struct hook_report *row, const struct capture_options 
 	else if (is_best)
 		snprintf(row->reason, sizeof(row->reason), "would be chosen by hook: auto");
 	else
-		snprintf(row->reason, sizeof(row->reason), "another hook is better here (preemption: %s)", preemption);
+		snprintf(row->reason, sizeof(row->reason), "another hook is better here (preemption: %s)",
+			 preemption);
 }
 
 /* The first usable hook in the order of `auto`; HOOKS if there is none. */
@@ -179,7 +182,8 @@ static enum capture_hook best_hook(const struct hook_report rows[HOOKS - 1], con
 	return HOOKS;
 }
 
-int capture_check(const struct capture_options *options, struct hook_report rows[HOOKS - 1], struct error *error)
+int capture_check(const struct capture_options *options, struct hook_report rows[HOOKS - 1],
+		  struct error *error)
 {
 	struct preemption preemption = {};
 	enum capture_hook best, chosen;

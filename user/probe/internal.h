@@ -53,7 +53,7 @@ struct capture {
 	struct ledger own[WINDOWS]; /* what the daemon counted, by window */
 	struct ledger total;
 	uint64_t misses; /* accounted for */
-	uint8_t *batch; /* room for one batch of keys and values */
+	uint8_t *batch;	 /* room for one batch of keys and values */
 };
 
 /* Element `index` of an area. */

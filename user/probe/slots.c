@@ -92,7 +92,8 @@ void slots_retire(struct capture *capture)
 				slot_adopt(capture, type, cell);
 			else if (slot->retired && slot->used < capture->closings)
 				slot_recycle(capture, type, cell, slot);
-			else if (!slot->retired && slot->used + capture->options.retire_closings < capture->closings)
+			else if (!slot->retired &&
+				 slot->used + capture->options.retire_closings < capture->closings)
 				slot_retire(capture, capture->slot_base[type] + cell, slot);
 		}
 	}

@@ -24,7 +24,8 @@ uint64_t capture_misses(const struct capture *capture)
 	struct bpf_prog_info info;
 	uint64_t misses = 0;
 
-	bpf_object__for_each_program(program, capture->skeleton->obj) {
+	bpf_object__for_each_program(program, capture->skeleton->obj)
+	{
 		if (bpf_program__autoload(program) && !program_info(program, &info))
 			misses += info.recursion_misses;
 	}
@@ -37,7 +38,8 @@ size_t capture_programs(const struct capture *capture, struct capture_program *r
 	struct bpf_prog_info info;
 	size_t count = 0;
 
-	bpf_object__for_each_program(program, capture->skeleton->obj) {
+	bpf_object__for_each_program(program, capture->skeleton->obj)
+	{
 		if (count == max || !bpf_program__autoload(program) || program_info(program, &info))
 			continue;
 		snprintf(rows[count].name, sizeof(rows[count].name), "%s", bpf_program__name(program));
@@ -106,7 +108,8 @@ size_t capture_maps(const struct capture *capture, struct capture_map *rows, siz
 	const struct statsd_bpf *s = capture->skeleton;
 	unsigned int open = capture->window;
 	const struct fill fills[] = {
-		{ "counters", s->maps.counters, slot_cells(capture, METRIC_COUNTER), capture->options.counters },
+		{ "counters", s->maps.counters, slot_cells(capture, METRIC_COUNTER),
+		  capture->options.counters },
 		{ "timers", s->maps.timers, slot_cells(capture, METRIC_TIMER), capture->options.timers },
 		{ "gauges", s->maps.gauges, slot_cells(capture, METRIC_GAUGE), capture->options.gauges },
 		{ "sets", s->maps.sets, slot_cells(capture, METRIC_SET), capture->options.sets },
@@ -117,7 +120,8 @@ size_t capture_maps(const struct capture *capture, struct capture_map *rows, siz
 		  count_keys(open ? s->maps.buckets_1 : s->maps.buckets_0), 0 },
 		{ "members", open ? s->maps.members_1 : s->maps.members_0,
 		  count_keys(open ? s->maps.members_1 : s->maps.members_0), 0 },
-		{ "samples", s->maps.samples, s->bss->samples_used[open], capture->options.exact_timers ? capture->options.samples : 1 },
+		{ "samples", s->maps.samples, s->bss->samples_used[open],
+		  capture->options.exact_timers ? capture->options.samples : 1 },
 	};
 	size_t i, count = 0;
 
