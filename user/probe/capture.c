@@ -41,18 +41,6 @@ void capture_options_init(struct capture_options *options)
 	};
 }
 
-static int libbpf_log(enum libbpf_print_level level, const char *format, va_list arguments)
-{
-	char text[1024];
-
-	if (level == LIBBPF_DEBUG)
-		return 0;
-	vsnprintf(text, sizeof(text), format, arguments);
-	text[strcspn(text, "\n")] = '\0';
-	log_debug("%s", text);
-	return 0;
-}
-
 /* The first hook of the order that loads and attaches. */
 static int load_best(struct capture *capture, struct error *error)
 {
@@ -152,7 +140,6 @@ struct capture *capture_new(const struct capture_options *options, struct store 
 		error_set(error, -ENOMEM, "cannot start the capture: out of memory");
 		return NULL;
 	}
-	libbpf_set_print(libbpf_log);
 	capture->options = *options;
 	capture->store = store;
 	if (capture_begin(capture, error)) {

@@ -11,8 +11,22 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include "hooks.skel.h"
+#include "lib/log.h"
 #include "probe/hook.h"
 #include "probe/preempt.h"
+
+/* libbpf's sentences are for -v; what matters of them is said by who called it. */
+static int libbpf_log(enum libbpf_print_level level, const char *format, va_list arguments)
+{
+	char text[1024];
+
+	if (level == LIBBPF_DEBUG)
+		return 0;
+	vsnprintf(text, sizeof(text), format, arguments);
+	text[strcspn(text, "\n")] = '\0';
+	log_debug("%s", text);
+	return 0;
+}
 
 /* What the kernel answers where it lacks a feature; not in errno.h. */
 #define ENOTSUPP 524
@@ -127,12 +141,14 @@ static struct bpf_program *trial_program(struct hooks_bpf *skeleton, enum captur
 
 int hook_try(enum capture_hook hook, char *reason, size_t size)
 {
-	struct hooks_bpf *skeleton = hooks_bpf__open();
-	struct bpf_program *program;
 	struct bpf_link *link = NULL;
+	struct bpf_program *program;
+	struct hooks_bpf *skeleton;
 	const char *step = "open";
 	int err = 0;
 
+	libbpf_set_print(libbpf_log);
+	skeleton = hooks_bpf__open();
 	if (!skeleton) {
 		err = -errno;
 		goto out;
