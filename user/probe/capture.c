@@ -36,7 +36,7 @@ void capture_options_init(struct capture_options *options)
 		.members = 262144,
 		.set_exact_max = 16384,
 		.ring_bytes = 8 << 20,
-		.absorb_seconds = 30,
+		.absorb_seconds = 10,
 		.retire_closings = 60,
 	};
 }
