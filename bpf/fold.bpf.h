@@ -40,9 +40,9 @@ static __always_inline bool fold_counter(struct run *run, struct scratch *s, __u
 	__s64 value = s->line.value;
 	struct counter_cell *counter;
 
-	/* weight is at most 10^9: below 2^30 the product with it fits. */
+	/* A weight is at most 10^9, that is below 2^30: the product stays below VALUE_MAX. */
 	if (s->line.weight > 1) {
-		if (!within(value, 1LL << 30))
+		if (!within(value, s->line.weight <= 1024 ? 1LL << 50 : 1LL << 30))
 			return false;
 		value *= s->line.weight;
 	}

@@ -10,13 +10,13 @@
 #include "verifier.bpf.h"
 
 /*
- * The ring reserves constant sizes only. Lines that are parsed already take the smallest
- * that holds them; unread payloads need twice their room, for source_gather().
+ * The ring reserves constant sizes only. Lines, which are in a scratch already, take the
+ * smaller that holds them; unread payloads need twice their room, for source_gather().
  */
-#define RECORD_SMALL 1024
-#define RECORD_MIDDLE (PAYLOAD_FAST_MAX + 1024)
-#define RECORD_PAYLOAD_FAST (2 * PAYLOAD_FAST_MAX + 1024)
-#define RECORD_PAYLOAD_MAX (2 * 65536 + 1024)
+#define LINES_SMALL 256
+#define RECORD_BYTES(payload) (sizeof(struct record) + (payload))
+#define RECORD_PAYLOAD_FAST RECORD_BYTES(2 * PAYLOAD_FAST_MAX)
+#define RECORD_PAYLOAD_MAX RECORD_BYTES(2 * 65536)
 
 /* The daemon drains at each flush; it is woken early when a quarter of the ring is filled. */
 static __always_inline __u64 ring_flags(void)
@@ -57,11 +57,11 @@ static __noinline int slow_lines(struct run *run, struct scratch *s, __u32 at, _
 
 	if (!len || len > PAYLOAD_FAST_MAX)
 		return 0;
-	if (len <= RECORD_SMALL / 2) {
-		record = bpf_ringbuf_reserve(&ring, RECORD_SMALL, 0);
-		return record && record_send(run, s, at, len, RECORD_SMALL / 2 - 1, record);
+	if (len <= LINES_SMALL) {
+		record = bpf_ringbuf_reserve(&ring, RECORD_BYTES(LINES_SMALL), 0);
+		return record && record_send(run, s, at, len, LINES_SMALL - 1, record);
 	}
-	record = bpf_ringbuf_reserve(&ring, RECORD_MIDDLE, 0);
+	record = bpf_ringbuf_reserve(&ring, RECORD_BYTES(PAYLOAD_FAST_MAX), 0);
 	return record && record_send(run, s, at, len, PAYLOAD_FAST_MAX - 1, record);
 }
 
