@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/* From "host:port" to socket addresses, without blocking the loop. */
+#ifndef SINK_RESOLVE_H
+#define SINK_RESOLVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include "lib/error.h"
+
+struct event_base;
+struct evutil_addrinfo;
+struct resolver;
+
+/*
+ * "host:port" or "[v6]:port". NULL with the sentence in `error`, if it is neither. The
+ * caller frees with resolver_free(), after which nothing is called back.
+ */
+struct resolver *resolver_new(struct event_base *base, const char *address,
+			      void (*resolved)(void *context, struct evutil_addrinfo *addresses,
+					       const char *problem),
+			      void *context, struct error *error);
+void resolver_free(struct resolver *resolver);
+
+/*
+ * Looks the address up; not again before it was answered. The answer, perhaps before this
+ * returns: resolved() with a list that the callee frees with evutil_freeaddrinfo(), or with
+ * NULL and what the problem is. Numbers need no DNS.
+ */
+void resolver_start(struct resolver *resolver);
+
+#endif /* SINK_RESOLVE_H */

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+/* Hands calls on a sink to its transport. */
+#include "sink/transport.h"
+
+void sink_deliver(struct sink *sink, struct snapshot *snapshot)
+{
+	sink->operations->deliver(sink, snapshot);
+}
+
+bool sink_idle(const struct sink *sink)
+{
+	return sink->operations->idle(sink);
+}
+
+void sink_stats(const struct sink *sink, struct sink_stats *stats)
+{
+	*stats = (struct sink_stats){};
+	sink->operations->stats(sink, stats);
+}
+
+void sink_free(struct sink *sink)
+{
+	if (sink)
+		sink->operations->free(sink);
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+/*
+ * Standard output. Whoever reads it may be slow, or a stopped terminal; the descriptor is
+ * shared with others, so it stays blocking, and no more is written than poll() promises to
+ * take: PIPE_BUF bytes at a time. What is not taken soon waits for the next flush.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "core/snapshot.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "sink/format.h"
+#include "sink/queue.h"
+#include "sink/transport.h"
+
+#define NS_PER_MSEC (NS_PER_SECOND / 1000)
+#define QUEUE_BYTES (16 << 20)
+#define PATIENCE_MSEC 20  /* a reader that takes nothing for so long is not waited for */
+#define DELIVER_MSEC 500  /* nor longer than this for one that takes something */
+#define GOODBYE_MSEC 1000 /* and this at the end */
+
+struct standard_output {
+	struct sink sink;
+	struct stdout_options options;
+	bool is_terminal;
+	struct queue queue;
+	size_t written; /* of the first batch */
+	uint64_t lines_sent, bytes_sent, batches_sent;
+	char last_error[128];
+};
+
+/* Nobody will read this: gone, but counted. */
+static void output_broken(struct standard_output *output, int err)
+{
+	struct batch *batch;
+
+	snprintf(output->last_error, sizeof(output->last_error), "%s", strerror(err));
+	log_error("cannot write to standard output: %s; what was to be written is dropped",
+		  output->last_error);
+	while ((batch = queue_first(&output->queue))) {
+		output->queue.batches_dropped++;
+		output->queue.lines_dropped += batch->lines;
+		queue_pop(&output->queue);
+	}
+	output->written = 0;
+}
+
+/* Writes a piece of the first batch. False: it failed. */
+static bool output_write(struct standard_output *output, struct batch *batch)
+{
+	size_t left = batch->len - output->written;
+	ssize_t got = write(STDOUT_FILENO, batch->data + output->written, left < PIPE_BUF ? left : PIPE_BUF);
+
+	if (got < 0) {
+		if (errno == EINTR || errno == EAGAIN)
+			return true;
+		output_broken(output, errno);
+		return false;
+	}
+	output->last_error[0] = '\0';
+	batch->sending = true;
+	output->written += (size_t)got;
+	output->bytes_sent += (size_t)got;
+	if (output->written == batch->len) {
+		output->batches_sent++;
+		output->lines_sent += batch->lines;
+		output->written = 0;
+		queue_pop(&output->queue);
+	}
+	return true;
+}
+
+static void output_drain(struct standard_output *output, int64_t patience, int64_t most)
+{
+	const int64_t deadline = clock_read(CLOCK_MONOTONIC) + most * NS_PER_MSEC;
+	struct pollfd reader = { .fd = STDOUT_FILENO, .events = POLLOUT };
+	struct batch *batch;
+
+	while ((batch = queue_first(&output->queue)) && clock_read(CLOCK_MONOTONIC) < deadline) {
+		if (poll(&reader, 1, (int)patience) <= 0)
+			return;
+		if (!output_write(output, batch))
+			return;
+	}
+}
+
+static int output_format(const struct standard_output *output, const struct snapshot *snapshot,
+			 struct text *text)
+{
+	switch (output->options.format) {
+	case STDOUT_GRAPHITE:
+		return format_graphite(snapshot, text);
+	case STDOUT_JSON:
+		return format_json(snapshot, text);
+	default:
+		return format_table(snapshot, output->is_terminal, text);
+	}
+}
+
+static void output_deliver(struct sink *sink, const struct snapshot *snapshot)
+{
+	struct standard_output *output = (struct standard_output *)sink;
+	struct text text = {};
+
+	if (output_format(output, snapshot, &text)) {
+		output->queue.batches_dropped++;
+		log_error("cannot format %zu metrics for standard output: out of memory; they are dropped",
+			  snapshot->count);
+	} else {
+		queue_add(&output->queue, text.data, text.len);
+	}
+	text_release(&text);
+	output_drain(output, PATIENCE_MSEC, DELIVER_MSEC);
+}
+
+static bool output_idle(const struct sink *sink)
+{
+	return !((const struct standard_output *)sink)->queue.count;
+}
+
+static void output_stats(const struct sink *sink, struct sink_stats *stats)
+{
+	const struct standard_output *output = (const struct standard_output *)sink;
+
+	*stats = (struct sink_stats){
+		.kind = "stdout",
+		.address = "",
+		.connected = !output->last_error[0],
+		.lines_sent = output->lines_sent,
+		.bytes_sent = output->bytes_sent,
+		.batches_sent = output->batches_sent,
+		.batches_dropped = output->queue.batches_dropped,
+		.lines_dropped = output->queue.lines_dropped,
+		.batches_queued = output->queue.count,
+		.bytes_queued = output->queue.bytes,
+	};
+	snprintf(stats->last_error, sizeof(stats->last_error), "%s", output->last_error);
+}
+
+static void output_free(struct sink *sink)
+{
+	struct standard_output *output = (struct standard_output *)sink;
+
+	output_drain(output, GOODBYE_MSEC, GOODBYE_MSEC);
+	queue_release(&output->queue);
+	free(output);
+}
+
+static const struct sink_operations output_operations = {
+	.deliver = output_deliver,
+	.idle = output_idle,
+	.stats = output_stats,
+	.free = output_free,
+};
+
+struct sink *sink_stdout_new(const struct stdout_options *options, struct error *error)
+{
+	struct standard_output *output = calloc(1, sizeof(*output));
+
+	if (!output) {
+		error_set(error, -ENOMEM, "cannot create the output to stdout: out of memory");
+		return NULL;
+	}
+	output->sink.operations = &output_operations;
+	output->options = *options;
+	output->is_terminal = isatty(STDOUT_FILENO);
+	queue_init(&output->queue, QUEUE_BYTES);
+	return &output->sink;
+}
