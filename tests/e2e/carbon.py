@@ -86,10 +86,15 @@ class Carbon:
 
 
 class FakeCarbon:
-    """Listens and keeps whole lines; `close_after` bytes of a connection it hangs up, as often as told."""
+    """
+    Listens and keeps whole lines; after `close_after` bytes of a connection it hangs up, as often as told.
+    `buffer` bounds what the kernel acknowledges and carbon has not read.
+    """
 
-    def __init__(self, port=0, close_after=None, hangups=1):
+    def __init__(self, port=0, close_after=None, hangups=1, buffer=None):
         self.listener = socket.create_server(("127.0.0.1", port))
+        if buffer:
+            self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         self.port = self.listener.getsockname()[1]
         self.close_after, self.hangups = close_after, hangups
         self.lines, self.connections = [], 0
@@ -143,3 +148,6 @@ def assert_lines_valid(lines):
         expect(all(33 <= ord(letter) < 127 for letter in parts[0]), f"unsafe name: {line!r}")
         float(parts[1])
         expect(parts[2].isdigit(), f"no timestamp: {line!r}")
+        for tag in parts[0].split(";")[1:]:
+            key, equals, value = tag.partition("=")
+            expect(key and equals and value and key != "name" and value[0] != "~", f"bad tag: {line!r}")

@@ -3,6 +3,7 @@
 
 And what goes wrong with a carbon: it is not there, it comes late, it hangs up in a batch.
 """
+import json
 import socket
 import statistics
 
@@ -80,10 +81,10 @@ def test_histogram_percentiles_are_within_bounds(carbon, start):
 
 def test_ledger_is_exported(carbon, start):
     one = start(graphite(carbon.port))
-    send("sendto", "one:1|c\nbad", port=one.port)
+    send("sendto", "one:1|c\nbad\nbad", port=one.port)
     one.flush()
-    assert carbon.wait_stored("stats.counters.kstatsd.lines.seen.count")[-1] == 2
-    assert carbon.wait_stored("stats.counters.kstatsd.lines.rejected.value.count")[-1] == 1
+    carbon.wait_stored("stats.counters.kstatsd.lines.seen.count", lambda values: 3 in values)
+    carbon.wait_stored("stats.counters.kstatsd.lines.rejected.value.count", lambda values: 2 in values)
 
 
 def test_rate_uses_the_time_that_passed(start):
@@ -158,21 +159,25 @@ def test_full_queue_is_counted(start):
 
 
 def test_hangup_in_the_middle_of_a_batch(start):
-    """Carbon closes after 500 bytes. Everything arrives all the same: counters are the last value of a timestamp."""
-    fake = FakeCarbon(close_after=500, hangups=2)
+    """Carbon closes after 500 bytes, twice. What its TCP has not acknowledged is sent again, by whole batches."""
+    fake = FakeCarbon(close_after=500, hangups=2, buffer=4096)
     try:
         one = start(graphite(fake.port))
-        names = [f"hangup.number{index}" for index in range(100)]
-        for at in range(0, 100, 20):
-            send("sendto", "\n".join(f"{name}:1|c" for name in names[at:at + 20]), port=one.port)
+        names = [f"hangup.number{index}" for index in range(2000)]
+        for at in range(0, 2000, 200):
+            send("sendto", "\n".join(f"{name}:1|c" for name in names[at:at + 200]), port=one.port)
         one.flush()
-        for name in names:
-            assert set(fake.wait_value(f"stats.counters.{name}.count")) == {1}
-        assert fake.connections >= 3
+        wait_for(lambda: all(fake.connections >= 3 and set(fake.values(f"stats.counters.{name}.count")) == {1}
+                             for name in (names[0], names[999], names[1999])), "the batches, sent again")
+        arrived = {line.split(" ")[0] for line in fake.lines}
+        assert {f"stats.counters.{name}.count" for name in names} <= arrived
+        assert_lines_valid(fake.lines)
+        assert str(fake.port) in one.log(), "one clear message"
         send("sendto", "afterwards:1|c", port=one.port)
         one.flush()
         assert fake.wait_value("stats.counters.afterwards.count") == [1]
-        assert_lines_valid(fake.lines)
+        sink = json.loads(one.ask("status", "--json").stdout)["sinks"]
+        assert [row["reconnects"] for row in sink if row["kind"] == "graphite"] == [2]
     finally:
         fake.stop()
 
