@@ -27,6 +27,7 @@ static const struct metric metrics[] = {
 	{ .type = METRIC_COUNTER, .name = "hits", .tags = "env=prod;zone=eu-1", .counter = 0.1 },
 	{ .type = METRIC_COUNTER, .name = "kstatsd.lines.lost", .tags = "", .counter = 0 },
 	{ .type = METRIC_COUNTER, .name = "kstatsd.lines.seen", .tags = "", .counter = 42 },
+	{ .type = METRIC_COUNTER, .name = "kstatsd.sinks.stdout.lines_sent", .tags = "", .counter = 7 },
 	{ .type = METRIC_TIMER,
 	  .name = "page.load",
 	  .tags = "env=prod",
@@ -66,6 +67,8 @@ static const char graphite[] = "stats.counters.hits.rate 2.5 1700000000\n"
 			       "stats.counters.kstatsd.lines.lost.count 0 1700000000\n"
 			       "stats.counters.kstatsd.lines.seen.rate 4.2 1700000000\n"
 			       "stats.counters.kstatsd.lines.seen.count 42 1700000000\n"
+			       "stats.counters.kstatsd.sinks.stdout.lines_sent.rate 0.7 1700000000\n"
+			       "stats.counters.kstatsd.sinks.stdout.lines_sent.count 7 1700000000\n"
 			       "stats.timers.page.load.count_90;env=prod 9 1700000000\n"
 			       "stats.timers.page.load.mean_90;env=prod 500 1700000000\n"
 			       "stats.timers.page.load.upper_90;env=prod 900 1700000000\n"
@@ -219,15 +222,15 @@ static void test_json(void **state)
 	assert_string_equal(json_string_value(json_object_get(lines[1], "type")), "counter");
 	assert_true(number_of(lines[1], "count") == 0.1);
 	assert_true(number_of(lines[1], "rate") == 0.01);
-	assert_string_equal(json_string_value(json_object_get(lines[4], "type")), "timer");
-	assert_true(number_of(lines[4], "samples") == 10);
-	assert_true(number_of(lines[4], "upper_99_9") == 1000.5);
-	assert_null(json_object_get(lines[4], "count_top10"));
-	assert_string_equal(json_string_value(json_object_get(lines[5], "type")), "gauge");
-	assert_true(number_of(lines[5], "value") == -3.25);
-	assert_string_equal(json_string_value(json_object_get(lines[7], "type")), "set");
-	assert_true(json_is_false(json_object_get(lines[7], "estimated")));
-	assert_true(json_is_true(json_object_get(lines[8], "estimated")));
+	assert_string_equal(json_string_value(json_object_get(lines[5], "type")), "timer");
+	assert_true(number_of(lines[5], "samples") == 10);
+	assert_true(number_of(lines[5], "upper_99_9") == 1000.5);
+	assert_null(json_object_get(lines[5], "count_top10"));
+	assert_string_equal(json_string_value(json_object_get(lines[6], "type")), "gauge");
+	assert_true(number_of(lines[6], "value") == -3.25);
+	assert_string_equal(json_string_value(json_object_get(lines[8], "type")), "set");
+	assert_true(json_is_false(json_object_get(lines[8], "estimated")));
+	assert_true(json_is_true(json_object_get(lines[9], "estimated")));
 	while (count)
 		json_decref(lines[--count]);
 	text_release(&text);

@@ -19,7 +19,7 @@ struct percentile_stats {
 };
 
 struct timer_stats {
-	double count; /* weighted by 1/rate, as in statsd */
+	double count;						  /* weighted by 1/rate, as in statsd */
 	double sum, sum_squares, mean, median, std, upper, lower; /* over samples, not weighted */
 	uint64_t samples;
 };
@@ -29,7 +29,7 @@ struct metric {
 	const char *name; /* safe for every sink: [a-zA-Z0-9_.-], NUL-terminated */
 	const char *tags; /* "k=v;k2=v2", sorted, safe; "" for none */
 	union {
-		double counter;	    /* sum over the window */
+		double counter; /* sum over the window */
 		double gauge;
 		struct {
 			double count;
@@ -42,8 +42,8 @@ struct metric {
 };
 
 struct snapshot {
-	int64_t timestamp; /* Unix seconds: the end of the window */
-	double seconds;	   /* the window's true length */
+	int64_t timestamp;	   /* Unix seconds: the end of the window */
+	double seconds;		   /* the window's true length */
 	const double *percentiles; /* as configured, e.g. 90, 99.9, -10 */
 	size_t percentile_count;
 	const struct metric *metrics; /* sorted by type, then name, then tags */

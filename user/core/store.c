@@ -236,8 +236,8 @@ int store_count_self(struct store *store, unsigned int window, const char *name,
 	return 0;
 }
 
-struct series *store_hold_series(struct store *store, enum metric_type type, const void *name, size_t name_len,
-				 const void *tags, size_t tags_len)
+struct series *store_hold_series(struct store *store, enum metric_type type, const void *name,
+				 size_t name_len, const void *tags, size_t tags_len)
 {
 	struct series *series;
 

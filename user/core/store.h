@@ -20,9 +20,9 @@ struct store;
 struct series;
 
 struct store_options {
-	size_t series_max; /* series that are not held: over it store_series() returns NULL */
-	bool exact_timers; /* keep raw samples, statistics to the last digit */
-	size_t set_exact_max; /* distinct values a set counts exactly */
+	size_t series_max;	   /* series that are not held: over it store_series() returns NULL */
+	bool exact_timers;	   /* keep raw samples, statistics to the last digit */
+	size_t set_exact_max;	   /* distinct values a set counts exactly */
 	const double *percentiles; /* as in store_set_percentiles() */
 	size_t percentile_count;
 };
@@ -50,8 +50,8 @@ struct series *store_series(struct store *store, enum metric_type type, const vo
  * The same for a series that the kernel has a slot for: no limit but the kernel's own, and
  * it stays valid until as many series_release() as there were holds.
  */
-struct series *store_hold_series(struct store *store, enum metric_type type, const void *name, size_t name_len,
-				 const void *tags, size_t tags_len);
+struct series *store_hold_series(struct store *store, enum metric_type type, const void *name,
+				 size_t name_len, const void *tags, size_t tags_len);
 void series_release(struct series *series);
 
 /* Exact sums from the kernel's cells. Micros; squares in micros squared. */

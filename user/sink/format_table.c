@@ -228,6 +228,14 @@ static void header_add(struct table *table, size_t series)
 	text_add_string(table->text, line);
 }
 
+/* That the daemon does what it always does is no news to a person. */
+static bool is_routine(const char *name)
+{
+	const char *end = strrchr(name, '_');
+
+	return !strcmp(name, SELF_PREFIX "daemon.flushes") || (end && !strcmp(end, "_sent"));
+}
+
 /* What the daemon counted of itself, without zeros: one paragraph. */
 static void footer_add(struct table *table)
 {
@@ -237,7 +245,8 @@ static void footer_add(struct table *table)
 	int len;
 
 	for (size_t i = 0; i < table->snapshot->count; i++, metric++) {
-		if (!is_own(metric) || metric->type != METRIC_COUNTER || metric->counter == 0)
+		if (!is_own(metric) || metric->type != METRIC_COUNTER || metric->counter == 0 ||
+		    is_routine(metric->name))
 			continue;
 		cell_number(number, metric->counter);
 		len = snprintf(item, sizeof(item), " %.*s %s", CELL_MAX, metric->name + strlen(SELF_PREFIX),

@@ -26,15 +26,16 @@ struct stdout_options {
 };
 
 struct graphite_options {
-	char address[256];	/* "host:port", "[v6]:port" */
-	size_t queue_bytes;	/* what waits while carbon is away; over it the oldest batch goes, counted */
+	char address[256];  /* "host:port", "[v6]:port" */
+	size_t queue_bytes; /* what waits while carbon is away; over it the oldest batch goes, counted */
 	double retry_min, retry_max; /* seconds between attempts to connect: doubles from min to max */
 };
 
 /* Writes to standard output as a flush happens. */
 struct sink *sink_stdout_new(const struct stdout_options *options, struct error *error);
 /* Keeps one TCP connection; connects in the background, so an absent carbon is no error here. */
-struct sink *sink_graphite_new(struct event_base *base, const struct graphite_options *options, struct error *error);
+struct sink *sink_graphite_new(struct event_base *base, const struct graphite_options *options,
+			       struct error *error);
 /* Safe on NULL. What is queued is gone: wait for sink_idle() first. */
 void sink_free(struct sink *sink);
 
