@@ -3,11 +3,13 @@
  * Sends, or receives, datagrams for the benchmark and says what it took, as JSON.
  *
  *     send PORT NAMES DATAGRAMS RATE TYPE   one line each, NAMES names in turn; RATE per second, 0: flat out
+ *     send PORT NAMES SECONDSs 0 TYPE       flat out for so many seconds
  *     send receive PORT                     receives until it is killed
  *     send bind PORT                        binds and never reads
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -53,8 +55,19 @@ static char (*make_lines(long names, const char *type))[64]
 	return lines;
 }
 
-static int do_send(long port, long names, long datagrams, long rate, const char *type)
+/* Is it time to look up from sending: the time is over, or the rate demands a pause? */
+static int pace(uint64_t begin, long sent, long rate, long seconds)
 {
+	if (sent % BURST)
+		return 1;
+	if (rate)
+		wait_until(begin + (uint64_t)sent * 1000000000 / (uint64_t)rate);
+	return !seconds || clock_ns(CLOCK_MONOTONIC) < begin + (uint64_t)seconds * 1000000000;
+}
+
+static int do_send(long port, long names, const char *amount, long rate, const char *type)
+{
+	long seconds = strchr(amount, 's') ? atol(amount) : 0, datagrams = seconds ? LONG_MAX : atol(amount);
 	struct sockaddr_in to = local(port);
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
 	char(*lines)[64] = make_lines(names, type);
@@ -65,17 +78,15 @@ static int do_send(long port, long names, long datagrams, long rate, const char 
 		return 1;
 	begin = clock_ns(CLOCK_MONOTONIC);
 	cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-	for (i = 0; i < datagrams; i++) {
+	for (i = 0; i < datagrams && pace(begin, i, rate, seconds); i++) {
 		const char *line = lines[i % names];
 
 		failed += sendto(fd, line, strlen(line), 0, (struct sockaddr *)&to, sizeof(to)) < 0;
-		if (rate && i % BURST == BURST - 1)
-			wait_until(begin + (uint64_t)(i + 1) * 1000000000 / (uint64_t)rate);
 	}
 	end = clock_ns(CLOCK_MONOTONIC);
 	cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu;
-	printf("{\"sent\": %ld, \"failed\": %ld, \"seconds\": %.6f, \"cpu_ns_per_send\": %.1f}\n", datagrams,
-	       failed, (double)(end - begin) / 1e9, (double)cpu / (double)datagrams);
+	printf("{\"sent\": %ld, \"failed\": %ld, \"seconds\": %.6f, \"cpu_ns_per_send\": %.1f}\n", i,
+	       failed, (double)(end - begin) / 1e9, (double)cpu / (double)i);
 	free(lines);
 	close(fd);
 	return 0;
@@ -105,7 +116,7 @@ int main(int argc, char **argv)
 	if (argc == 3 && strcmp(argv[1], "bind") == 0)
 		return do_bind(atol(argv[2]), 0);
 	if (argc == 6)
-		return do_send(atol(argv[1]), atol(argv[2]), atol(argv[3]), atol(argv[4]), argv[5]);
+		return do_send(atol(argv[1]), atol(argv[2]), argv[3], atol(argv[4]), argv[5]);
 	fprintf(stderr, "usage: send PORT NAMES DATAGRAMS RATE TYPE | send receive|bind PORT\n");
 	return 2;
 }
