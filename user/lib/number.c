@@ -110,23 +110,43 @@ static size_t decimal_spell(const struct decimal *decimal, char text[NUMBER_BYTE
 	return (size_t)(to - text);
 }
 
+/* At least `width` digits, led by zeros. */
+static char *put_digits(char *to, uint64_t value, int width)
+{
+	char digits[20];
+	int at = sizeof(digits);
+
+	while (value || width > (int)sizeof(digits) - at) {
+		digits[--at] = (char)('0' + value % 10);
+		value /= 10;
+	}
+	memcpy(to, digits + at, sizeof(digits) - (size_t)at);
+	return to + sizeof(digits) - at;
+}
+
 /* Values that are a whole number of millionths below 10^9: their decimals are unique, hence the shortest. */
 static bool format_millionths(double value, char text[NUMBER_BYTES], size_t *length)
 {
 	double scaled = nearbyint(value * MILLION);
-	long long millionths, fraction;
+	uint64_t millionths, fraction;
 	int decimals = 6;
+	char *to = text;
 
 	if (!(fabs(scaled) < 1e15) || scaled / MILLION != value)
 		return false;
-	millionths = llabs((long long)scaled);
+	millionths = (uint64_t)fabs(scaled);
 	fraction = millionths % MILLION;
 	for (; fraction && fraction % 10 == 0; fraction /= 10)
 		decimals--;
-	*length = (size_t)snprintf(text, NUMBER_BYTES, "%s%lld", scaled < 0 ? "-" : "", millionths / MILLION);
-	if (fraction)
-		*length += (size_t)snprintf(text + *length, NUMBER_BYTES - *length, ".%0*lld", decimals,
-					    fraction);
+	if (scaled < 0)
+		*to++ = '-';
+	to = put_digits(to, millionths / MILLION, 1);
+	if (fraction) {
+		*to++ = '.';
+		to = put_digits(to, fraction, decimals);
+	}
+	*to = '\0';
+	*length = (size_t)(to - text);
 	return true;
 }
 
