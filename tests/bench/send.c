@@ -85,8 +85,8 @@ static int do_send(long port, long names, const char *amount, long rate, const c
 	}
 	end = clock_ns(CLOCK_MONOTONIC);
 	cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu;
-	printf("{\"sent\": %ld, \"failed\": %ld, \"seconds\": %.6f, \"cpu_ns_per_send\": %.1f}\n", i,
-	       failed, (double)(end - begin) / 1e9, (double)cpu / (double)i);
+	printf("{\"sent\": %ld, \"failed\": %ld, \"seconds\": %.6f, \"cpu_ns_per_send\": %.1f}\n", i, failed,
+	       (double)(end - begin) / 1e9, (double)cpu / (double)i);
 	free(lines);
 	close(fd);
 	return 0;

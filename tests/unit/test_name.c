@@ -29,6 +29,10 @@ static const struct {
 	{ "a..b", "", "a.b", "" },
 	{ ".a.b.", "", "a.b", "" },
 	{ "...", "", "_", "" },
+	/* only the daemon counts in the ledger */
+	{ "kstatsd.lines.seen", "", "_kstatsd.lines.seen", "" },
+	{ ".k*statsd..x", "", "_kstatsd.x", "" },
+	{ "kstatsd", "", "kstatsd", "" },
 	{ "../../etc/passwd", "", "-.-etc-passwd", "" },
 	{ "a.\xc3\xa9.b", "", "a.b", "" },
 	{ "\xff\xfe", "", "_", "" },

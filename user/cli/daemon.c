@@ -63,7 +63,7 @@ static void daemon_on_timer(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	if (schedule_is_due(&daemon->schedule, clock_read(CLOCK_REALTIME), clock_read(CLOCK_MONOTONIC)) &&
-	    daemon_flush(daemon, true, &error))
+	    daemon_flush(daemon, FLUSH_SCHEDULED, &error))
 		log_error("%s", error.text);
 	daemon_arm(daemon);
 }
@@ -119,9 +119,10 @@ static void daemon_leave(struct daemon *daemon)
 	event_del(daemon->ring);
 	event_del(daemon->ring_retry);
 	event_del(daemon->pulse);
-	if (daemon_flush(daemon, false, &error))
+	/* First, so that nothing is captured, or absorbed, that nobody will flush. */
+	capture_detach(daemon->capture);
+	if (daemon_flush(daemon, FLUSH_LEAVING, &error))
 		log_error("%s", error.text);
-	/* Nothing is captured, or absorbed, that nobody will flush. */
 	capture_free(daemon->capture);
 	daemon->capture = NULL;
 	daemon->leave_until = clock_read(CLOCK_MONOTONIC) + daemon->config.shutdown_timeout;

@@ -66,8 +66,15 @@ struct daemon {
 int daemon_run(const struct config *config, const struct config_source *source, bool verbose,
 	       struct error *error);
 
-/* Closes the window and delivers it, now. `scheduled`: the timestamp is that of the boundary. */
-int daemon_flush(struct daemon *daemon, bool scheduled, struct error *error);
+/* Why a window closes; it decides the timestamp. */
+enum flush_reason {
+	FLUSH_SCHEDULED, /* the boundary that is now */
+	FLUSH_ASKED,	 /* now */
+	FLUSH_LEAVING,	 /* the boundary it would have reached: no window before it has that one */
+};
+
+/* Closes the window and delivers it. */
+int daemon_flush(struct daemon *daemon, enum flush_reason reason, struct error *error);
 
 /* Begins a new beat of flushes, after the start or a change of interval or alignment. */
 void daemon_reschedule(struct daemon *daemon);

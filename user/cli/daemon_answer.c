@@ -177,7 +177,7 @@ json_t *daemon_answer_flush(void *context)
 
 	if (!daemon->capture)
 		return control_failure("kstatsd is leaving");
-	if (daemon_flush(daemon, false, &error)) {
+	if (daemon_flush(daemon, FLUSH_ASKED, &error)) {
 		log_error("%s", error.text);
 		return control_failure(error.text);
 	}

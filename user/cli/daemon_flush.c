@@ -32,10 +32,24 @@ static int daemon_count_self(struct daemon *daemon, unsigned int window)
 	return err;
 }
 
-int daemon_flush(struct daemon *daemon, bool scheduled, struct error *error)
+/* Unix seconds. A Graphite point overwrites an earlier one of the same time. */
+static int64_t flush_timestamp(const struct schedule *schedule, enum flush_reason reason, int64_t wall)
+{
+	switch (reason) {
+	case FLUSH_SCHEDULED:
+		return schedule_timestamp(schedule, wall);
+	case FLUSH_LEAVING:
+		return schedule->align ? schedule_timestamp(schedule, wall + schedule->interval)
+				       : wall / NS_PER_SECOND;
+	default:
+		return wall / NS_PER_SECOND;
+	}
+}
+
+int daemon_flush(struct daemon *daemon, enum flush_reason reason, struct error *error)
 {
 	int64_t wall = clock_read(CLOCK_REALTIME), now = clock_read(CLOCK_MONOTONIC);
-	int64_t timestamp = scheduled ? schedule_timestamp(&daemon->schedule, wall) : wall / NS_PER_SECOND;
+	int64_t timestamp = flush_timestamp(&daemon->schedule, reason, wall);
 	double seconds = (double)(now - daemon->window_opened) / NS_PER_SECOND;
 	struct snapshot *snapshot;
 	unsigned int window;

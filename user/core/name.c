@@ -179,6 +179,31 @@ static int tags_write(struct canonical_name *canonical, struct staging *staging)
 	return 0;
 }
 
+#define OWN_PREFIX "kstatsd."
+
+/* There is room for one byte more. Returns the new length. */
+static size_t name_disown(char *text, size_t len)
+{
+	if (strncmp(text, OWN_PREFIX, sizeof(OWN_PREFIX) - 1) != 0)
+		return len;
+	memmove(text + 1, text, len + 1);
+	text[0] = '_';
+	return len + 1;
+}
+
+int canonical_name_own(struct canonical_name *canonical, const char *name)
+{
+	size_t len = strlen(name);
+
+	if (len > sizeof(canonical->text) - 2)
+		return -ENAMETOOLONG;
+	memcpy(canonical->text, name, len + 1);
+	canonical->text[len + 1] = '\0'; /* no tags */
+	canonical->name_len = len;
+	canonical->tags_len = 0;
+	return 0;
+}
+
 int canonical_name_make(struct canonical_name *canonical, const void *name, size_t name_len, const void *tags,
 			size_t tags_len)
 {
@@ -187,7 +212,7 @@ int canonical_name_make(struct canonical_name *canonical, const void *name, size
 	size_t len;
 	int err;
 
-	/* "_" and two NULs fit in any case */
+	/* one '_' more and two NULs fit in any case */
 	if (plain_len > sizeof(canonical->text) - 3)
 		return -ENAMETOOLONG;
 	len = path_collapse(canonical->text, text_sanitise(canonical->text, name, plain_len, '\0'));
@@ -195,7 +220,7 @@ int canonical_name_make(struct canonical_name *canonical, const void *name, size
 		memcpy(canonical->text, "_", sizeof("_"));
 		len = 1;
 	}
-	canonical->name_len = len;
+	canonical->name_len = name_disown(canonical->text, len);
 
 	staging.used = 0;
 	staging.count = 0;

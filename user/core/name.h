@@ -24,13 +24,17 @@ struct canonical_name {
  * text behind "|#" ("k:v,bare"). -ENAMETOOLONG: does not fit, or too many tags.
  *
  * Sanitising is statsd's: blanks become '_', '/' becomes '-', whatever else is not allowed
- * goes. Beyond statsd, so that carbon can store every result: empty path components go
+ * goes. A name that begins with "kstatsd.", as only the daemon's own do, gets a '_' before
+ * it: nobody can count in the ledger but the daemon. Beyond statsd, too, so that carbon can store every result: empty path components go
  * ("a..b" is "a.b"), a name of nothing is "_", a tag without a value has the value "true",
  * a tag without a key goes, the key "name", which carbon uses itself, becomes "_name"; of
  * equal keys the last one stays.
  */
 int canonical_name_make(struct canonical_name *canonical, const void *name, size_t name_len, const void *tags,
 			size_t tags_len);
+
+/* A name of the daemon's own, taken as it is. -ENAMETOOLONG. */
+int canonical_name_own(struct canonical_name *canonical, const char *name);
 
 /* The tags of a canonical name, for whoever formats them: text behind the name's NUL. */
 static inline const char *canonical_name_tags(const struct canonical_name *canonical)

@@ -224,7 +224,7 @@ struct series *store_series(struct store *store, enum metric_type type, const vo
 int store_count_self(struct store *store, unsigned int window, const char *name, uint64_t value)
 {
 	struct series *series;
-	int err = canonical_name_make(&store->name, name, strlen(name), NULL, 0);
+	int err = canonical_name_own(&store->name, name);
 
 	if (err)
 		return err;

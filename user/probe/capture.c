@@ -206,12 +206,15 @@ static int swap_window(struct capture *capture, struct error *error)
 	return 0;
 }
 
-/* What the kernel skipped since the last time was sent, and lost. */
+/* What the kernel skipped since the last time, or will not finish any more, was sent and is lost. */
 static void count_skipped(struct capture *capture, struct ledger *ledger)
 {
 	uint64_t misses = capture_misses(capture);
 
-	ledger->n[LEDGER_DATAGRAMS_SEEN] += misses - capture->misses;
+	uint64_t abandoned = capture_abandoned(capture);
+
+	ledger->n[LEDGER_DATAGRAMS_SEEN] += misses - capture->misses + abandoned;
+	ledger->n[LEDGER_DATAGRAMS_UNREADABLE] += abandoned;
 	ledger->n[LEDGER_DATAGRAMS_SKIPPED] += misses - capture->misses;
 	capture->misses = misses;
 }

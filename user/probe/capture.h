@@ -52,6 +52,12 @@ void capture_options_init(struct capture_options *options);
 struct capture *capture_new(const struct capture_options *options, struct store *store, struct error *error);
 void capture_free(struct capture *capture);
 
+/*
+ * Ends the capturing: when it returns no program starts any more, and nothing is absorbed.
+ * What was captured is drained by one more capture_close_window().
+ */
+void capture_detach(struct capture *capture);
+
 /* The hook that is attached; never HOOK_AUTO. */
 enum capture_hook capture_hook(const struct capture *capture);
 /* Changes the captured ports while running. */

@@ -177,7 +177,8 @@ static int attach_programs(struct capture *capture, enum capture_hook hook, stru
 	struct bpf_program *program;
 	struct bpf_link *link;
 
-	for (row = program_rows; row < program_rows + PROGRAM_ROWS; row++) {
+	/* Backwards: the return of a send is watched before its entry is. */
+	for (row = program_rows + PROGRAM_ROWS; row-- > program_rows;) {
 		program = bpf_object__find_program_by_name(capture->skeleton->obj, row->name);
 		if (!bpf_program__autoload(program))
 			continue;
@@ -276,10 +277,15 @@ int capture_load(struct capture *capture, enum capture_hook hook, struct error *
 	return err;
 }
 
-void capture_unload(struct capture *capture)
+void capture_detach(struct capture *capture)
 {
 	while (capture->link_count)
 		bpf_link__destroy(capture->links[--capture->link_count]);
+}
+
+void capture_unload(struct capture *capture)
+{
+	capture_detach(capture);
 	unmap_areas(capture);
 	statsd_bpf__destroy(capture->skeleton);
 	capture->skeleton = NULL;

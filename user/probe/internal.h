@@ -65,6 +65,8 @@ static inline void *area_at(const struct area *area, size_t index)
 /* capture_load.c: the programs of one hook, loaded and attached. Negative errno. */
 int capture_load(struct capture *capture, enum capture_hook hook, struct error *error);
 void capture_unload(struct capture *capture);
+/* Payloads that wait for the return of a send that no program will see any more. */
+uint64_t capture_abandoned(const struct capture *capture);
 
 /* drain.c: everything that window `window` holds in the kernel's maps, into the store; the maps are empty then. */
 int drain_window(struct capture *capture, unsigned int window, struct error *error);

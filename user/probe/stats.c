@@ -85,6 +85,11 @@ static uint64_t count_keys(const struct bpf_map *map)
 	return used;
 }
 
+uint64_t capture_abandoned(const struct capture *capture)
+{
+	return capture->link_count ? 0 : count_keys(capture->skeleton->maps.retries);
+}
+
 struct fill {
 	const char *name;
 	const struct bpf_map *map;
