@@ -59,17 +59,17 @@ all: $(OUTPUT)/kstatsd $(OUTPUT)/tests/sender	## build the daemon (the default)
 
 run:	## build, then show the demo application's metrics live (root; RUN_SECONDS=n ends it)
 	$(Q)deploy/install-deps build run
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) -s --no-print-directory all
 	$(Q)deploy/demo/run $(OUTPUT)/kstatsd
 
 test:	## install what the tests need, build, run them all (root)
 	$(Q)deploy/install-deps build run test
-	$(Q)$(MAKE) --no-print-directory all $(C_TESTS) $(OUTPUT)/venv/ready
+	$(Q)$(MAKE) -s --no-print-directory all $(C_TESTS) $(OUTPUT)/venv/ready
 	$(Q)CLANG=$(CLANG) $(PYTHON) tests/run $(TIERS)
 
 bench:	## measure what a datagram costs, print a table (root)
 	$(Q)deploy/install-deps build run test
-	$(Q)$(MAKE) --no-print-directory all $(BENCHES)
+	$(Q)$(MAKE) -s --no-print-directory all $(BENCHES)
 	$(Q)tests/bench/run
 
 fuzz:	## fuzz each parser for FUZZ_SECONDS

@@ -332,6 +332,23 @@ static char *read_whole(const char *path)
 	return text;
 }
 
+/* The default in a row of the manual, "| `key` | `default` |", changes nothing when it is set. */
+static void check_default(const char *path, const char *cell)
+{
+	struct config written, defaults;
+	struct error error = {};
+	char setting[256];
+
+	if (cell[0] != '`')
+		return;
+	snprintf(setting, sizeof(setting), "%s=%.*s", path, (int)strcspn(cell + 1, "`"), cell + 1);
+	if (load(&written, "", setting, &error))
+		fail_msg("docs/configuration.md: %s", error.text);
+	assert_int_equal(load(&defaults, "", NULL, &error), 0);
+	if (memcmp(&written, &defaults, sizeof(defaults)))
+		fail_msg("docs/configuration.md: %s is not the default", setting);
+}
+
 /* Each key has a row in the manual, and each row there is a key. Run in the project's folder. */
 static void test_documented(void **state)
 {
@@ -353,6 +370,7 @@ static void test_documented(void **state)
 		if (!row)
 			fail_msg("docs/configuration.md has no row for %s", key->path);
 		end_of_row = strchr(row + 1, '\n');
+		check_default(key->path, row + strlen(start) + 1);
 		if (key->live != !!memmem(row, (size_t)(end_of_row - row), "| live |", 8))
 			fail_msg("docs/configuration.md is wrong about a reload of %s", key->path);
 	}

@@ -241,7 +241,7 @@ static int set_percentiles(struct config_scan *scan, const struct config_key *ke
 
 #define FIELD(type, member) .offset = offsetof(type, member), .size = sizeof(((type *)0)->member)
 /* Two neighbours: an array and its count. */
-#define FIELDS(type, first, last) \
+#define FIELDS(type, first, last)        \
 	.offset = offsetof(type, first), \
 	.size = offsetof(type, last) + sizeof(((type *)0)->last) - offsetof(type, first)
 
