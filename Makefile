@@ -39,6 +39,7 @@ USER_OBJECTS := $(USER_SOURCES:%.c=$(OUTPUT)/%.o)
 LIBRARY_OBJECTS := $(filter-out $(OUTPUT)/user/cli/main.o,$(USER_OBJECTS))
 C_TESTS := $(patsubst %.c,$(OUTPUT)/%,$(wildcard tests/unit/test_*.c tests/bpf/test_*.c))
 BENCHES := $(patsubst %.c,$(OUTPUT)/%,$(wildcard tests/bench/*.c))
+FUZZERS := $(patsubst %.c,$(OUTPUT)/%,$(wildcard tests/fuzz/fuzz_*.c))
 FORMATTED := $(wildcard bpf/*.[ch] user/*/*.[ch] tests/*/*.[ch])
 
 ifeq ($(V),1)
@@ -64,8 +65,8 @@ run:	## build, then show the demo application's metrics live (root; RUN_SECONDS=
 
 test:	## install what the tests need, build, run them all (root)
 	$(Q)deploy/install-deps build run test
-	$(Q)$(MAKE) -s --no-print-directory all $(C_TESTS) $(OUTPUT)/venv/ready
-	$(Q)CLANG=$(CLANG) $(PYTHON) tests/run $(TIERS)
+	$(Q)$(MAKE) -s --no-print-directory all $(C_TESTS) $(FUZZERS) $(OUTPUT)/venv/ready
+	$(Q)$(PYTHON) tests/run $(TIERS)
 
 bench:	## measure what a datagram costs, print a table (root)
 	$(Q)deploy/install-deps build run test
@@ -74,7 +75,8 @@ bench:	## measure what a datagram costs, print a table (root)
 
 fuzz:	## fuzz each parser for FUZZ_SECONDS
 	$(Q)deploy/install-deps build test
-	$(Q)CLANG=$(CLANG) tests/fuzz/run $(FUZZ_SECONDS)
+	$(Q)$(MAKE) -s --no-print-directory $(FUZZERS)
+	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) $(PYTHON) tests/run fuzz
 
 lint:	## check layout, direction of includes, banned functions, man page
 	$(Q)deploy/install-deps lint
@@ -158,6 +160,15 @@ $(BENCHES): %: %.o $(LIBRARY_OBJECTS)
 $(OUTPUT)/tests/sender: $(OUTPUT)/tests/e2e/sender.o
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -lpthread -o $@
+
+# The pure rooms, with sanitizers, around one fuzzer. All in one command, so headers are listed here.
+FUZZ_SOURCES := $(wildcard user/core/*.c user/lib/*.c)
+FUZZ_HEADERS := $(wildcard bpf/*.h user/core/*.h user/lib/*.h)
+$(FUZZERS): $(OUTPUT)/%: %.c $(FUZZ_SOURCES) $(FUZZ_HEADERS) $(OUTPUT)/flags
+	$(say) FUZZER $@
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) -std=gnu11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined \
+		-fno-sanitize-recover=all -Ibpf -Iuser $< $(FUZZ_SOURCES) -lm -o $@
 
 $(OUTPUT)/venv/ready: tests/requirements.txt
 	$(say) VENV $(@D)

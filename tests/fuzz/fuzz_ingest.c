@@ -34,16 +34,19 @@ static void check_name(const char *name)
 		MUST(isalnum((unsigned char)*name) || strchr("_.-", *name));
 }
 
-/* "k=v;k2=v2": printable, no blank, each with key and value. */
+/* "k=v;k2=v2": printable, no blank, each with key and value; a value may hold '=' ("a2V5=", base64). */
 static void check_tags(const char *tags)
 {
-	char last = ';';
+	while (*tags) {
+		size_t key_len = strcspn(tags, "=;"), len = strcspn(tags, ";");
 
-	for (; *tags; last = *tags++) {
-		MUST(*tags > ' ' && *tags < 127);
-		MUST(!((last == ';' || last == '=') && *tags == ';'));
+		MUST(key_len > 0 && key_len + 1 < len);
+		for (size_t i = 0; i < len; i++)
+			MUST(tags[i] > ' ' && tags[i] < 127);
+		tags += len;
+		MUST(!*tags || tags[1]);
+		tags += *tags == ';';
 	}
-	MUST(last != '=');
 }
 
 static void check_timer(const struct metric *metric, size_t percentile_count)
