@@ -97,6 +97,7 @@ class Window:
         return found[-1]
 
     def count(self, name):
+        """A counter of kstatsd's own, without the prefix."""
         return self.ledger.get(name, 0)
 
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
 /*
  * Part of sender.c: `flood` sends flat out from `pieces` threads until the time (or the
- * number of calls, per thread) is over. PAYLOAD is a name; each datagram holds one line:
+ * number of calls, per thread) is over, or SIGTERM comes. PAYLOAD is a name; each datagram holds one line:
  * NAME:1|c, or with -T in turn a counter, a timer, a gauge and a set. The JSON has the
  * number of each and the sum of the timers, so that a test can demand equality.
  */
 #include <pthread.h>
-#include <stdatomic.h>
+#include <signal.h>
 
 #define SETS_OF 50 /* distinct values of the set */
 
@@ -17,6 +17,14 @@ struct flooder {
 	struct result result;
 	unsigned long counters, timers, gauges, sets, timer_sum;
 };
+
+static volatile sig_atomic_t flood_over;
+
+static void flood_end(int number)
+{
+	(void)number;
+	flood_over = 1;
+}
 
 static uint64_t clock_now(void)
 {
@@ -57,7 +65,7 @@ static void *flood_thread(void *argument)
 	char line[512];
 
 	for (unsigned long i = 0; calls <= 1 || i < calls; i++) {
-		if (calls <= 1 && i % 64 == 0 && clock_now() >= flooder->deadline)
+		if (flood_over || (calls <= 1 && i % 64 == 0 && clock_now() >= flooder->deadline))
 			break;
 		result_add(&flooder->result,
 			   send_to(&target, line, flood_line(flooder, i, line, sizeof(line)), 0));
@@ -72,6 +80,7 @@ static int flood(const struct options *options)
 	struct flooder sum = {};
 	uint64_t start = clock_now();
 
+	signal(SIGTERM, flood_end);
 	for (unsigned int i = 0; i < options->pieces; i++) {
 		flooders[i].options = options;
 		flooders[i].deadline = start + (uint64_t)(options->seconds * 1e9);

@@ -15,7 +15,7 @@ import hooks
 from absorb import CHECKS, begin_deadline, check_deadline, finish_deadline
 from cases import CASES, run_case
 from daemon import Daemon
-from sums import FLUSHES, check_sum
+from sums import run_sum
 
 FOLDER = "/tmp/guest"
 
@@ -51,15 +51,11 @@ class Makers:
         self.started.append(one)
         return one.start()
 
-    def run(self, check, *arguments, **options):
-        """One check, and a ledger that balances."""
-        try:
-            said = check(self.make, *arguments, **options)
-            for one in self.started:
+    def stop(self):
+        """All that still run must end well, with a ledger that balances."""
+        for one in self.started:
+            if one.process is not None:
                 one.stop()
-            return said
-        finally:
-            self.close()
 
     def close(self):
         for one in self.started:
@@ -68,29 +64,32 @@ class Makers:
         self.started = []
 
 
-def run_cases(report, hook):
-    makers = Makers(hook)
-    try:
-        if report.run(f"{hook}/start", lambda: makers.make() and None):
-            for case in CASES:
-                report.run(f"{hook}/{case.name}", run_case, case, makers.started[0], hook)
-            report.run(f"{hook}/stop-balances", lambda: makers.started[0].stop() and None)
-    finally:
-        makers.close()
+class SharedMakers(Makers):
+    """Hands out a running daemon again, with an empty window, if its settings are those asked for."""
 
-
-def sum_of(make, *flags, **options):
-    sent = check_sum(make, *flags, **options)
-    if sent["flushes"] < FLUSHES:
-        raise AssertionError(f"only {sent['flushes']} flushes while sending")
-    return sent
+    def make(self, *settings, **options):
+        for one in self.started:
+            if one.asked == (settings, options) and one.process is not None and one.process.poll() is None:
+                one.flush()
+                return one
+        one = super().make(*settings, **options)
+        one.asked = (settings, options)
+        return one
 
 
 def run_hook(report, hook):
-    run_cases(report, hook)
-    # Emulated, a flush takes longer: sixty of them need more time.
-    report.run(f"{hook}/sum", Makers(hook).run, sum_of, "-T", seconds=4.5,
-               may_skip=hook == "fentry" and is_preemptible())
+    """One daemon for all: the cases, the sum invariant, and an end with a ledger that balances."""
+    makers = Makers(hook)
+    try:
+        if report.run(f"{hook}/start", lambda: makers.make() and None):
+            daemon = makers.started[0]
+            for case in CASES:
+                report.run(f"{hook}/{case.name}", run_case, case, daemon, hook)
+            report.run(f"{hook}/sum", run_sum, daemon, "-T", flush=True,
+                       may_skip=hook == "fentry" and is_preemptible())
+            report.run(f"{hook}/stop-balances", lambda: daemon.stop() and None)
+    finally:
+        makers.close()
 
 
 def run_absorb(report):
@@ -100,9 +99,11 @@ def run_absorb(report):
     report.run("absorb/begin_deadline", lambda: pair.extend(begin_deadline(waiting.make)))
 
     def finish():
+        shared = SharedMakers("cgroup")
         for check in CHECKS:
             if check is not check_deadline:
-                report.run(f"absorb/{check.__name__}", Makers("cgroup").run, check)
+                report.run(f"absorb/{check.__name__}", check, shared.make)
+        report.run("absorb/stop-balances", shared.stop)
         if pair:
             report.run("absorb/check_deadline", finish_deadline, *pair)
         waiting.close()
