@@ -83,6 +83,7 @@ lint:	## check layout, direction of includes, banned functions, man page
 	$(Q)$(FORMAT) --dry-run -Werror $(FORMATTED)
 	$(Q)tests/lint/includes
 	$(Q)tests/lint/banned
+	$(Q)tests/lint/ledger
 	$(Q)tests/lint/manual
 
 format:	## lay the C sources out as .clang-format says

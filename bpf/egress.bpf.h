@@ -117,7 +117,7 @@ static __always_inline int any_udp(struct __sk_buff *skb, __u16 *port)
 
 static __always_inline bool may_absorb(void)
 {
-	return absorb && bpf_ktime_get_ns() < absorb_until;
+	return absorb && bpf_ktime_get_coarse_ns() < absorb_until;
 }
 
 static __always_inline int capture_packet(struct __sk_buff *skb, __u32 offset)

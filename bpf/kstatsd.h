@@ -29,7 +29,7 @@
 /* Name and tags of a series together, in bytes, on the fast path. */
 #define KEY_MAX 256
 /* Name and tags each start on an 8-byte boundary and are padded with zeros. */
-#define KEY_BYTES (KEY_MAX + 16)
+#define KEY_BYTES (KEY_MAX + 40) /* and whole cache lines for an entry */
 
 /* A set keeps a HyperLogLog sketch of 2^HLL_BITS one-byte registers: 1.6 % standard error. */
 #define HLL_BITS 12
@@ -43,15 +43,36 @@ enum metric_type {
 	METRIC_TYPES,
 };
 
-/* One series that the kernel knows. Index: slot. Written once, before its hash is published. */
+/*
+ * One series that the kernel knows: an entry of its hash table, which is an array with linear
+ * probing. Everything but the tag is written once, before the entry is live.
+ */
 struct series_entry {
-	__u64 hash;	/* its key in the map `slots`; 0: the slot was never used */
+	__u64 tag;	/* hash of type, name and tags; the lowest bits: enum entry_state */
+	__u32 cell;	/* index among the cells of its type */
 	__u16 name_len; /* bytes, without padding */
 	__u16 tags_len; /* bytes; 0: no tags. Text after "|#", as sent */
 	__u8 type;	/* enum metric_type */
-	__u8 pad[3];
+	__u8 pad[7];
 	__u8 key[KEY_BYTES]; /* name at 0, tags at the next multiple of 8 behind the name */
 };
+
+/* An entry moves down this list, by the kernel until it is live, then by the daemon; a tag of 0 is free. */
+enum entry_state {
+	ENTRY_FREE,
+	ENTRY_WRITING, /* a program enters it at this moment */
+	ENTRY_LIVE,
+	ENTRY_RETIRED, /* no program takes it any more; it only holds the chain together */
+	ENTRY_STATES,
+};
+#define ENTRY_STATE_MASK (ENTRY_STATES - 1)
+#define SERIES_PROBES 32 /* entries looked at, from the one that the hash names */
+
+/* Where the search for a tag begins. */
+static inline __attribute__((always_inline)) __u32 series_home(__u64 tag, __u32 table_mask)
+{
+	return (__u32)(tag >> 24) & table_mask;
+}
 
 /*
  * Cells: the folded values of one series. Those of counters and timers exist once per
@@ -167,7 +188,7 @@ struct ledger {
 
 #define SIZE_IS(type, bytes) \
 	_Static_assert(sizeof(type) == (bytes), "contract: " #type " is not " #bytes " bytes")
-SIZE_IS(struct series_entry, 288);
+SIZE_IS(struct series_entry, 320);
 SIZE_IS(struct counter_cell, 16);
 SIZE_IS(struct timer_cell, 64);
 SIZE_IS(struct gauge_cell, 24);

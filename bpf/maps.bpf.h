@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
 /*
  * Every map and every setting of the capture programs. The daemon sets sizes and the
- * constants below before it loads; after that only ports_mask and absorb_until change.
+ * constants below before it loads; after that it changes open_window, ports_mask and
+ * absorb_until.
  *
- * Windows: the one-entry map `window` points to an inner map that holds the number of the
- * open window. To close it the daemon points `window` to the other one; the kernel promises
- * that once that update returns no program still runs with the old number
- * (maybe_wait_bpf_programs, commit 1ae80cf31938). All cells are indexed by window, so one
- * exchange moves every map at once and a datagram never straddles two windows.
+ * Windows: every cell is indexed by window. A program reads the number of the open one once,
+ * when it begins. To close a window the daemon changes the number and then updates the map of
+ * maps `grace`, which no program reads: the kernel promises that such an update returns only
+ * when no program still runs that began before it (maybe_wait_bpf_programs, commit
+ * 1ae80cf31938). One number moves every map at once; a datagram never straddles two windows.
  */
 #ifndef MAPS_BPF_H
 #define MAPS_BPF_H
@@ -22,10 +23,13 @@ const volatile __u32 cpu_count = 1;
 const volatile bool exact_timers = false;
 const volatile bool absorb = false;
 const volatile __u32 cells_max[METRIC_TYPES] = { 1, 1, 1, 1 };
+const volatile __u32 series_mask = 0; /* entries of the table, a power of two, less one */
 const volatile __u32 samples_max = 1; /* per window */
 const volatile __u32 set_exact_max = 1;
 const volatile __u64 key_seed[2] = { 1, 2 };
 
+/* The window that programs write to. */
+volatile __u32 open_window;
 /* One bit per UDP port. */
 volatile __u64 ports_mask[1024];
 /* CLOCK_MONOTONIC ns: datagrams are absorbed until then, unless the daemon says further. */
@@ -36,30 +40,21 @@ __u32 samples_used[WINDOWS];
 /* An unparsed datagram of this window took the slow path: its gauges may, so all of them do, in order. */
 volatile __u32 gauges_follow[WINDOWS];
 
-struct window_number {
+struct nothing {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, __u32);
 };
-struct window_number window_0 SEC(".maps");
-struct window_number window_1 SEC(".maps");
+struct nothing inside_grace SEC(".maps");
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__array(values, struct window_number);
-} window SEC(".maps") = {
-	.values = { &window_0 },
+	__array(values, struct nothing);
+} grace SEC(".maps") = {
+	.values = { &inside_grace },
 };
-
-/* Hash of name, tags and type -> slot. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1);
-	__type(key, __u64);
-	__type(value, __u32);
-} slots SEC(".maps");
 
 /* Sizes of 1 are placeholders: the daemon sets them from its limits. */
 #define CELL_MAP(name, cell)                       \
@@ -71,7 +66,8 @@ struct {
 		__type(value, cell);               \
 	} name SEC(".maps")
 
-CELL_MAP(series, struct series_entry);	 /* [slot] */
+CELL_MAP(series, struct series_entry);	 /* the table of series: series_mask + 1 entries */
+CELL_MAP(owners, __u32);		 /* [first of the type + cell]: 1 + index of its series, 0: none */
 CELL_MAP(counters, struct counter_cell); /* [(window * cpu_count + cpu) * cells_max[type] + cell] */
 CELL_MAP(timers, struct timer_cell);	 /* the same */
 CELL_MAP(gauges, struct gauge_cell);	 /* [window * cells_max[type] + cell] */
@@ -156,25 +152,13 @@ struct run {
 
 #define count(run, counter) add_to(&(run)->ledger->n[LEDGER_##counter], 1)
 
-static __always_inline __u32 open_window(void)
-{
-	__u32 zero = 0, *number;
-	void *inner;
-
-	inner = bpf_map_lookup_elem(&window, &zero);
-	if (!inner)
-		return 0;
-	number = bpf_map_lookup_elem(inner, &zero);
-	return number ? *number & (WINDOWS - 1) : 0;
-}
-
 /* False only if the map is smaller than the daemon promised. */
 static __always_inline bool run_begin(struct run *run)
 {
 	__u32 index;
 
 	run->cpu = bpf_get_smp_processor_id();
-	run->window = open_window();
+	run->window = open_window & (WINDOWS - 1);
 	run->time = 0;
 	run->pid = 0;
 	index = run->window * cpu_count + run->cpu;

@@ -17,11 +17,8 @@
 #ifndef KSTATSD_PARSE_H
 #define KSTATSD_PARSE_H
 
+#include "digits.h"
 #include "scratch.h"
-
-#define WHOLE_DIGITS 12	  /* digits before the point that fit micros in 64 bits, with room to add */
-#define FRACTION_DIGITS 6 /* digits behind the point that micros hold */
-#define RATE_DIGITS 9
 
 parse_inline int parse_reject(struct scratch *s, enum ledger_counter reason)
 {
@@ -52,44 +49,6 @@ parse_inline int parse_name(struct scratch *s)
 	if (byte == '\n')
 		return i ? parse_reject(s, LEDGER_LINES_VALUE) : PARSE_EMPTY;
 	return PARSE_SLOW;
-}
-
-/* Reads at most `max` digits at the cursor into line.number, their count into line.count. */
-parse_inline void parse_digits(struct scratch *s, __u64 number, __u32 max)
-{
-	const __u8 *text = s->payload + cursor(s);
-	__u8 digit;
-	__u32 i;
-
-	no_unroll for (i = 0; i < max; i++)
-	{
-		digit = text[i] - '0';
-		if (digit > 9)
-			break;
-		number = number * 10 + digit;
-	}
-	*(volatile __u64 *)&s->line.number = number;
-	*(volatile __u32 *)&s->line.count = i;
-	cursor_set(s, cursor(s) + i);
-}
-
-parse_inline __u32 digits_read(const struct scratch *s)
-{
-	return *(const volatile __u32 *)&s->line.count;
-}
-
-parse_inline __u64 number_read(const struct scratch *s)
-{
-	return *(const volatile __u64 *)&s->line.number;
-}
-
-/* 10^n, n at most RATE_DIGITS. */
-parse_inline __u64 power_of_ten(__u32 n)
-{
-	static const __u32 powers[16] = { 1,	  10,	   100,	     1000,	10000,
-					  100000, 1000000, 10000000, 100000000, 1000000000 };
-
-	return powers[n & 15];
 }
 
 /* A decimal that micros hold: true, and the value in line.value. The cursor is behind it. */
@@ -149,15 +108,22 @@ parse_inline int parse_value(struct scratch *s)
 	return byte == '\n' ? parse_reject(s, i ? LEDGER_LINES_TYPE : LEDGER_LINES_VALUE) : PARSE_SLOW;
 }
 
+parse_inline int is_blank(__u8 byte)
+{
+	return byte == ' ' || byte == '\r' || byte == '\t';
+}
+
 /* statsd trims what stands behind the type: "5|c\r" is a counter. */
 parse_inline void skip_blanks(struct scratch *s)
 {
 	const __u8 *text = s->payload + cursor(s);
 	__u32 i;
 
-	no_unroll for (i = 0; i < 4; i++)
+	if (!is_blank(text[0]))
+		return;
+	no_unroll for (i = 1; i < 4; i++)
 	{
-		if (text[i] != ' ' && text[i] != '\r' && text[i] != '\t')
+		if (!is_blank(text[i]))
 			break;
 	}
 	cursor_set(s, cursor(s) + i);
@@ -393,7 +359,9 @@ parse_inline int parse_line(struct scratch *s)
 	result = parse_parts(s);
 	if (result == PARSE_SLOW)
 		return result;
-	if (!skip_line(s, cursor(s)))
+	if (cursor_byte(s) == '\n') /* where every good line ends */
+		cursor_set(s, cursor(s) + 1);
+	else if (!skip_line(s, cursor(s)))
 		return PARSE_SLOW;
 	return result;
 }

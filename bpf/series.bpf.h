@@ -2,13 +2,18 @@
 /*
  * From the bytes of a name to the cell of its series.
  *
- * The map `slots` finds a slot by a 64-bit keyed hash of type, name and tags; the array
- * `series` holds the bytes themselves, and they are compared at every observation. So two
- * names never merge: the second of two with one hash takes the slow path.
+ * A hash table in one array, so that a program and the daemon both reach it without a call:
  *
- * A slot is written once and then published by its hash. The daemon retires an idle series
- * by deleting the hash, and recycles the slot only after the window has changed, when no
- * program can still hold it.
+ *     hash of type, name, tags -> home
+ *     series:  ... | live | live | retired | live | free | ...
+ *                    ^ tags compared, entry by entry, up to a free one; then the bytes
+ *
+ * The bytes are compared at every observation, so two names never merge: the second of two
+ * with one tag takes the slow path. A new series claims the free entry that ends its
+ * search, by exchanging the tag; until it is live, others of it take the slow path.
+ *
+ * The daemon retires an idle series by changing its tag. Its cell is given to another series
+ * only after the window has changed, when no program can still hold it.
  */
 #ifndef SERIES_BPF_H
 #define SERIES_BPF_H
@@ -19,9 +24,23 @@
 #define KEY_WORDS (KEY_MAX / 8)
 #define NO_CELL 0xffffffffU
 
+/* Word i of a part of the line; it may reach beyond the part. */
 static __always_inline __u64 text_word(const struct scratch *s, const struct text *text, __u32 i)
 {
-	return mask_word(load_word(s->payload + (text->at & CURSOR_MASK) + i * 8), text_len(text) - i * 8);
+	return load_word(s->payload + (text->at & CURSOR_MASK) + i * 8);
+}
+
+/* Bytes of a part that fill whole words. */
+static __always_inline __u32 text_whole(const struct text *text)
+{
+	return text_len(text) & (KEY_MAX * 2 - 8);
+}
+
+/* What is left behind the whole words, zeros behind it; 0 if nothing is. */
+static __always_inline __u64 text_tail(const struct scratch *s, const struct text *text)
+{
+	return mask_word(load_word(s->payload + (text->at & CURSOR_MASK) + text_whole(text)),
+			 text_len(text) & 7);
 }
 
 static __always_inline __u64 hash_word(__u64 hash, __u64 word)
@@ -36,13 +55,14 @@ static __always_inline __u64 hash_text(__u64 hash, const struct scratch *s, cons
 
 	no_unroll for (i = 0; i < KEY_WORDS; i++)
 	{
-		if (i * 8 >= text_len(text))
+		if (i * 8 >= text_whole(text))
 			break;
 		hash = hash_word(hash, text_word(s, text, i));
 	}
-	return hash;
+	return hash_word(hash, text_tail(s, text));
 }
 
+/* The tag of the line's series without its state. */
 static __always_inline __u64 hash_series(const struct scratch *s)
 {
 	const struct statsd_line *line = &s->line;
@@ -51,14 +71,13 @@ static __always_inline __u64 hash_series(const struct scratch *s)
 	hash = hash_text(hash, s, &line->name);
 	if (line->tags.len)
 		hash = hash_text(hash, s, &line->tags);
-	hash = hash_word(hash, key_seed[1]);
-	return hash ? hash : 1; /* 0 marks a slot that was never used */
+	return hash_word(hash, key_seed[1]) & ~(__u64)ENTRY_STATE_MASK;
 }
 
 /* Offset of the tags in series_entry.key. */
 static __always_inline __u32 tags_offset(const struct scratch *s)
 {
-	return (text_len(&s->line.name) + 7) & 0x1f8;
+	return (text_len(&s->line.name) + 7) & (KEY_MAX * 2 - 8);
 }
 
 static __always_inline bool same_text(const struct scratch *s, const struct text *text,
@@ -68,14 +87,16 @@ static __always_inline bool same_text(const struct scratch *s, const struct text
 
 	no_unroll for (i = 0; i < KEY_WORDS; i++)
 	{
-		if (i * 8 >= text_len(text))
+		if (i * 8 >= text_whole(text))
 			break;
 		barrier_var(offset); /* so that what is compared is what is added */
 		if (offset > KEY_MAX || text_word(s, text, i) != *(const __u64 *)(entry->key + offset))
 			return false;
 		offset += 8;
 	}
-	return true;
+	barrier_var(offset);
+	return !(text_len(text) & 7) ||
+	       (offset <= KEY_MAX && text_tail(s, text) == *(const __u64 *)(entry->key + offset));
 }
 
 static __always_inline void copy_text(const struct scratch *s, const struct text *text,
@@ -86,11 +107,14 @@ static __always_inline void copy_text(const struct scratch *s, const struct text
 	no_unroll for (i = 0; i < KEY_WORDS; i++)
 	{
 		barrier_var(offset);
-		if (i * 8 >= text_len(text) || offset > KEY_MAX)
+		if (i * 8 >= text_whole(text) || offset > KEY_MAX)
 			break;
 		*(__u64 *)(entry->key + offset) = text_word(s, text, i);
 		offset += 8;
 	}
+	barrier_var(offset);
+	if (offset <= KEY_MAX)
+		*(__u64 *)(entry->key + offset) = text_tail(s, text);
 }
 
 static __always_inline bool same_series(const struct series_entry *entry, const struct scratch *s)
@@ -105,8 +129,8 @@ static __always_inline bool same_series(const struct series_entry *entry, const 
 	return !line->tags.len || same_text(s, &line->tags, entry, tags_offset(s));
 }
 
-/* First slot of a type: the types lie behind each other. */
-static __always_inline __u32 slot_base(__u32 type)
+/* First of a type's cells in `owners`: the types lie behind each other. */
+static __always_inline __u32 owner_base(__u32 type)
 {
 	__u32 base = 0;
 
@@ -138,61 +162,76 @@ static __always_inline __u32 cell_take(__u32 type)
 	return cell < cells_max[type] ? cell : NO_CELL;
 }
 
-/* Enters a new series. The slot, or NO_CELL: no room, or another CPU was first and disagrees. */
-static __noinline __u32 series_register(struct scratch *s, __u64 hash)
+/* Enters the line's series at a free entry. Its cell, or NO_CELL: no room, or another was faster. */
+static __noinline __u32 series_enter(struct scratch *s, __u64 tag, __u32 index)
 {
 	__u32 type = s->line.type & (METRIC_TYPES - 1);
-	__u32 cell, slot, *first;
-	struct series_entry *entry;
+	struct series_entry *entry = bpf_map_lookup_elem(&series, &index);
+	__u32 cell, number, *owner;
 
+	if (!entry)
+		return NO_CELL;
 	cell = cell_take(type);
 	if (cell == NO_CELL)
 		return NO_CELL;
-	slot = slot_base(type) + cell;
-	entry = bpf_map_lookup_elem(&series, &slot);
-	if (!entry)
+	number = owner_base(type) + cell;
+	owner = bpf_map_lookup_elem(&owners, &number);
+	if (!owner || __sync_val_compare_and_swap(&entry->tag, 0, tag | ENTRY_WRITING)) {
+		with_recycled(type, bpf_map_push_elem, &cell, 0);
 		return NO_CELL;
-	entry->hash = hash;
+	}
+	entry->cell = cell;
 	entry->type = type;
 	entry->name_len = s->line.name.len;
 	entry->tags_len = s->line.tags.len;
 	copy_text(s, &s->line.name, entry, 0);
-	copy_text(s, &s->line.tags, entry, tags_offset(s));
-	if (!bpf_map_update_elem(&slots, &hash, &slot, BPF_NOEXIST))
-		return slot;
+	if (s->line.tags.len)
+		copy_text(s, &s->line.tags, entry, tags_offset(s));
+	*owner = index + 1;
+	__sync_val_compare_and_swap(&entry->tag, tag | ENTRY_WRITING, tag | ENTRY_LIVE);
+	return cell;
+}
 
-	entry->hash = 0;
-	with_recycled(type, bpf_map_push_elem, &cell, 0);
-	first = bpf_map_lookup_elem(&slots, &hash);
-	if (!first)
-		return NO_CELL;
-	slot = *first;
-	entry = bpf_map_lookup_elem(&series, &slot);
-	return entry && same_series(entry, s) ? slot : NO_CELL;
+/*
+ * Where the search for a tag ends: at its entry, live or being written, or at a free one.
+ * *index is which. NULL: neither is within SERIES_PROBES.
+ */
+static __always_inline struct series_entry *series_find(__u64 tag, __u32 *index)
+{
+	__u32 home = series_home(tag, series_mask), i;
+	struct series_entry *entry;
+	__u64 seen;
+
+	no_unroll for (i = 0; i < SERIES_PROBES; i++)
+	{
+		*index = (home + i) & series_mask;
+		entry = bpf_map_lookup_elem(&series, index);
+		if (!entry)
+			break;
+		seen = *(volatile __u64 *)&entry->tag;
+		if (!seen || seen == (tag | ENTRY_LIVE) || seen == (tag | ENTRY_WRITING))
+			return entry;
+	}
+	return NULL;
 }
 
 /* The cell of the line's series, or NO_CELL: the slow path's. */
 static __always_inline __u32 series_cell(struct scratch *s)
 {
 	struct series_entry *entry;
-	__u32 *found, slot;
-	__u64 hash;
+	__u64 tag, seen;
+	__u32 index;
 
 	if (s->line.name.len + s->line.tags.len > KEY_MAX)
 		return NO_CELL;
-	hash = hash_series(s);
-	found = bpf_map_lookup_elem(&slots, &hash);
-	if (found) {
-		slot = *found;
-		entry = bpf_map_lookup_elem(&series, &slot);
-		if (!entry || !same_series(entry, s))
-			return NO_CELL;
-	} else {
-		slot = series_register(s, hash);
-		if (slot == NO_CELL)
-			return NO_CELL;
-	}
-	return slot - slot_base(s->line.type & (METRIC_TYPES - 1));
+	tag = hash_series(s);
+	entry = series_find(tag, &index);
+	if (!entry)
+		return NO_CELL;
+	seen = *(volatile __u64 *)&entry->tag;
+	if (seen == (tag | ENTRY_LIVE))
+		return same_series(entry, s) ? entry->cell : NO_CELL;
+	return seen ? NO_CELL : series_enter(s, tag, index);
 }
 
 #endif /* SERIES_BPF_H */

@@ -4,7 +4,7 @@
  *
  *     open window w ---- programs write cells[w] ----.
  *     capture_close_window():                        |
- *       window map -> 1 - w    (returns when no program still writes to w)
+ *       open_window = 1 - w; grace    (returns when no program still writes to w)
  *       ring, cells[w], buckets_w, members_w  ->  store window w
  */
 #include <errno.h>
@@ -193,15 +193,17 @@ int capture_consume(struct capture *capture, struct error *error)
 /* Returns when no program writes to the old window any more. */
 static int swap_window(struct capture *capture, struct error *error)
 {
-	const struct bpf_map *next =
-		capture->window ? capture->skeleton->maps.window_0 : capture->skeleton->maps.window_1;
-	int fd = bpf_map__fd(next), err;
+	struct statsd_bpf *s = capture->skeleton;
+	int fd = bpf_map__fd(s->maps.inside_grace), err;
 	uint32_t zero = 0;
 
-	err = bpf_map__update_elem(capture->skeleton->maps.window, &zero, sizeof(zero), &fd, sizeof(fd),
-				   BPF_ANY);
-	if (err)
+	__atomic_store_n(&s->bss->open_window, 1 - capture->window, __ATOMIC_SEQ_CST);
+	err = bpf_map__update_elem(s->maps.grace, &zero, sizeof(zero), &fd, sizeof(fd), BPF_ANY);
+	if (err) {
+		/* What was written to the other window meanwhile is drained when that one closes. */
+		s->bss->open_window = capture->window;
 		return error_set(error, err, "cannot change the window: %s", strerror(-err));
+	}
 	capture->window = 1 - capture->window;
 	return 0;
 }

@@ -54,6 +54,16 @@ static void choose_programs(struct capture *capture, enum capture_hook hook, con
 	}
 }
 
+/* A power of two, at most four fifths full. */
+static uint32_t series_entries(const struct capture *capture)
+{
+	uint64_t slots = (uint64_t)capture->slot_base[METRIC_SET] + capture->options.sets, entries = 64;
+
+	while (entries < slots + slots / 4)
+		entries *= 2;
+	return entries <= 1U << 31 ? (uint32_t)entries : 1U << 31;
+}
+
 static int set_constants(struct capture *capture)
 {
 	struct statsd_bpf__rodata *rodata = capture->skeleton->rodata;
@@ -63,6 +73,7 @@ static int set_constants(struct capture *capture)
 	rodata->cpu_count = capture->cpus;
 	rodata->exact_timers = options->exact_timers;
 	rodata->absorb = options->absorb;
+	rodata->series_mask = series_entries(capture) - 1;
 	rodata->samples_max = options->samples;
 	rodata->set_exact_max = options->set_exact_max;
 	for (i = 0; i < METRIC_TYPES; i++)
@@ -84,8 +95,8 @@ static int size_maps(struct capture *capture)
 	uint32_t slots = capture->slot_base[METRIC_SET] + options->sets;
 	uint64_t per_cpu = (uint64_t)WINDOWS * capture->cpus;
 	const struct map_size sizes[] = {
-		{ s->maps.slots, slots },
-		{ s->maps.series, slots },
+		{ s->maps.series, series_entries(capture) },
+		{ s->maps.owners, slots },
 		{ s->maps.counters, per_cpu * options->counters },
 		{ s->maps.timers, options->exact_timers ? 1 : per_cpu * options->timers },
 		{ s->maps.gauges, (uint64_t)WINDOWS * options->gauges },
@@ -141,10 +152,11 @@ static int map_areas(struct capture *capture)
 {
 	struct statsd_bpf *s = capture->skeleton;
 	const struct area_row rows[] = {
-		{ &capture->series, s->maps.series },	{ &capture->counters, s->maps.counters },
-		{ &capture->timers, s->maps.timers },	{ &capture->gauges, s->maps.gauges },
-		{ &capture->sets, s->maps.sets },	{ &capture->sketches, s->maps.sketches },
-		{ &capture->samples, s->maps.samples }, { &capture->ledgers, s->maps.ledgers },
+		{ &capture->series, s->maps.series },	  { &capture->owners, s->maps.owners },
+		{ &capture->counters, s->maps.counters }, { &capture->timers, s->maps.timers },
+		{ &capture->gauges, s->maps.gauges },	  { &capture->sets, s->maps.sets },
+		{ &capture->sketches, s->maps.sketches }, { &capture->samples, s->maps.samples },
+		{ &capture->ledgers, s->maps.ledgers },
 	};
 	size_t i;
 	int err;
@@ -159,9 +171,9 @@ static int map_areas(struct capture *capture)
 
 static void unmap_areas(struct capture *capture)
 {
-	struct area *const areas[] = { &capture->series,  &capture->counters, &capture->timers,
-				       &capture->gauges,  &capture->sets,     &capture->sketches,
-				       &capture->samples, &capture->ledgers };
+	struct area *const areas[] = { &capture->series,   &capture->owners,  &capture->counters,
+				       &capture->timers,   &capture->gauges,  &capture->sets,
+				       &capture->sketches, &capture->samples, &capture->ledgers };
 	size_t i;
 
 	for (i = 0; i < sizeof(areas) / sizeof(areas[0]); i++) {
@@ -188,15 +200,6 @@ static int attach_programs(struct capture *capture, enum capture_hook hook, stru
 		capture->links[capture->link_count++] = link;
 	}
 	return 0;
-}
-
-/* The two inner maps hold their own number, so that a program learns which one is open. */
-static int number_windows(struct capture *capture)
-{
-	const uint32_t zero = 0, one = 1;
-
-	return bpf_map__update_elem(capture->skeleton->maps.window_1, &zero, sizeof(zero), &one, sizeof(one),
-				    BPF_ANY);
 }
 
 static int open_maps(struct capture *capture, enum capture_hook hook, struct error *error)
@@ -243,9 +246,7 @@ static int load_maps(struct capture *capture, enum capture_hook hook, struct err
 		return error_set(error, err,
 				 "cannot load the programs of hook %s: %s; -v shows what the kernel says",
 				 capture_hook_name(hook), strerror(-err));
-	err = number_windows(capture);
-	if (!err)
-		err = map_areas(capture);
+	err = map_areas(capture);
 	if (err)
 		return error_set(error, err, "cannot map the cells into memory: %s; lower the limits",
 				 strerror(-err));

@@ -23,11 +23,11 @@ struct area {
 	size_t stride; /* bytes from one element to the next */
 };
 
-/* A slot of the kernel's series table, as the daemon sees it. */
+/* A cell of the kernel's and its series, as the daemon sees it. */
 struct slot {
 	struct series *series; /* NULL: nothing was drained from it since it was entered */
 	uint64_t used;	       /* number of the last closing that found it touched */
-	bool retired;	       /* its hash is deleted; recycled at the next closing */
+	bool retired;	       /* no program takes it any more; recycled at the next closing */
 };
 
 #define LINKS_MAX 4
@@ -47,8 +47,8 @@ struct capture {
 	unsigned int window; /* the open one */
 	uint64_t closings;
 	uint32_t cells_max[METRIC_TYPES];
-	uint32_t slot_base[METRIC_TYPES];
-	struct area series, counters, timers, gauges, sets, samples, sketches, ledgers;
+	uint32_t slot_base[METRIC_TYPES]; /* slots of the types lie behind each other */
+	struct area series, owners, counters, timers, gauges, sets, samples, sketches, ledgers;
 	struct slot *slots;
 	struct ledger own[WINDOWS]; /* what the daemon counted, by window */
 	struct ledger total;
@@ -75,6 +75,8 @@ int drain_window(struct capture *capture, unsigned int window, struct error *err
 struct series *slot_series(struct capture *capture, enum metric_type type, uint32_t cell);
 /* How many cells of a type were ever handed out. */
 uint32_t slot_cells(const struct capture *capture, enum metric_type type);
+/* How many series the kernel's table holds. */
+uint32_t slots_used(const struct capture *capture);
 /* Retires slots idle for options.retire_closings closings and recycles those retired at the last one. */
 void slots_retire(struct capture *capture);
 

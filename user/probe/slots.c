@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 /*
- * Slots: the kernel's numbers for series, and which series of the store each one is.
+ * Slots: the cells of the kernel, and which series of the store each one is.
  *
- *     entered by a program -> drained, known -> idle: its hash is deleted -> next closing:
- *     no program can hold it any more -> its cell is recycled
+ *     entered by a program -> drained, known -> idle: its entry is retired -> next closing:
+ *     no program can hold it any more -> its cell is recycled, its entry is freed
+ *
+ * An entry is free only if the search for another one need not pass it: while the entry
+ * behind it is taken, it stays, as a stone in the path.
  */
 #include <stdlib.h>
 #include <bpf/bpf.h>
@@ -12,11 +15,36 @@
 #include "probe/internal.h"
 #include "statsd.skel.h"
 
+/* Tag of an entry that nobody is in any more: retired, without a hash. */
+#define TAG_STONE ((uint64_t)ENTRY_RETIRED)
+
 uint32_t slot_cells(const struct capture *capture, enum metric_type type)
 {
 	uint32_t used = capture->skeleton->bss->cells_used[type];
 
 	return used < capture->cells_max[type] ? used : capture->cells_max[type];
+}
+
+/* The programs read and change tags at any time. */
+static uint64_t tag_read(const struct series_entry *entry)
+{
+	return __atomic_load_n(&entry->tag, __ATOMIC_ACQUIRE);
+}
+
+static void tag_write(struct series_entry *entry, uint64_t tag)
+{
+	__atomic_store_n(&entry->tag, tag, __ATOMIC_RELEASE);
+}
+
+static uint32_t *slot_owner(const struct capture *capture, uint32_t number)
+{
+	return area_at(&capture->owners, number);
+}
+
+/* The entry of a slot that has one. */
+static struct series_entry *slot_entry(const struct capture *capture, uint32_t number)
+{
+	return area_at(&capture->series, *slot_owner(capture, number) - 1);
 }
 
 struct series *slot_series(struct capture *capture, enum metric_type type, uint32_t cell)
@@ -28,10 +56,19 @@ struct series *slot_series(struct capture *capture, enum metric_type type, uint3
 	slot->used = capture->closings;
 	if (slot->series)
 		return slot->series;
-	entry = area_at(&capture->series, number);
+	entry = slot_entry(capture, number);
 	slot->series = store_hold_series(capture->store, type, entry->key, entry->name_len,
 					 entry->key + ((entry->name_len + 7U) & ~7U), entry->tags_len);
 	return slot->series;
+}
+
+uint32_t slots_used(const struct capture *capture)
+{
+	uint32_t slots = capture->slot_base[METRIC_SET] + capture->options.sets, used = 0, i;
+
+	for (i = 0; i < slots; i++)
+		used += *slot_owner(capture, i) != 0;
+	return used;
 }
 
 static struct bpf_map *recycled_map(const struct capture *capture, enum metric_type type)
@@ -46,22 +83,39 @@ static struct bpf_map *recycled_map(const struct capture *capture, enum metric_t
 	return maps[type];
 }
 
+/* Frees an entry, and the stones before it, if the path ends behind it. */
+static void entry_free(struct capture *capture, uint32_t index)
+{
+	uint32_t mask = capture->skeleton->rodata->series_mask;
+	const struct series_entry *next = area_at(&capture->series, (index + 1) & mask);
+	struct series_entry *entry = area_at(&capture->series, index);
+
+	tag_write(entry, TAG_STONE);
+	while (tag_read(next) == ENTRY_FREE && tag_read(entry) == TAG_STONE) {
+		tag_write(entry, ENTRY_FREE);
+		next = entry;
+		index = (index - 1) & mask;
+		entry = area_at(&capture->series, index);
+	}
+}
+
 /* No program can hold the slot any more: what it stood for is forgotten, its cell can be another series. */
 static void slot_recycle(struct capture *capture, enum metric_type type, uint32_t cell, struct slot *slot)
 {
-	struct series_entry *entry = area_at(&capture->series, capture->slot_base[type] + cell);
+	uint32_t *owner = slot_owner(capture, capture->slot_base[type] + cell);
 
 	series_release(slot->series);
 	*slot = (struct slot){};
-	entry->hash = 0;
+	entry_free(capture, *owner - 1);
+	*owner = 0;
 	bpf_map_update_elem(bpf_map__fd(recycled_map(capture, type)), NULL, &cell, BPF_ANY);
 }
 
 static void slot_retire(struct capture *capture, uint32_t number, struct slot *slot)
 {
-	const struct series_entry *entry = area_at(&capture->series, number);
+	struct series_entry *entry = slot_entry(capture, number);
 
-	bpf_map_delete_elem(bpf_map__fd(capture->skeleton->maps.slots), &entry->hash);
+	tag_write(entry, (entry->tag & ~(uint64_t)ENTRY_STATE_MASK) | ENTRY_RETIRED);
 	slot->retired = true;
 	slot->used = capture->closings;
 }
@@ -69,12 +123,10 @@ static void slot_retire(struct capture *capture, uint32_t number, struct slot *s
 /* A series that was entered, but all of whose lines took the slow path, has a slot that nobody drained. */
 static void slot_adopt(struct capture *capture, enum metric_type type, uint32_t cell)
 {
-	uint32_t number = capture->slot_base[type] + cell, published;
-	const struct series_entry *entry = area_at(&capture->series, number);
+	uint32_t number = capture->slot_base[type] + cell;
 
-	if (entry->hash &&
-	    !bpf_map_lookup_elem(bpf_map__fd(capture->skeleton->maps.slots), &entry->hash, &published) &&
-	    published == number)
+	if (*slot_owner(capture, number) &&
+	    (tag_read(slot_entry(capture, number)) & ENTRY_STATE_MASK) == ENTRY_LIVE)
 		slot_series(capture, type, cell);
 }
 
