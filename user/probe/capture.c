@@ -19,6 +19,7 @@
 #include "probe/hook.h"
 #include "probe/internal.h"
 #include "probe/preempt.h"
+#include "probe/undisturbed.h"
 #include "statsd.skel.h"
 
 void capture_options_init(struct capture_options *options)
@@ -195,10 +196,13 @@ static int swap_window(struct capture *capture, struct error *error)
 {
 	struct statsd_bpf *s = capture->skeleton;
 	int fd = bpf_map__fd(s->maps.inside_grace), err;
+	struct undisturbed before;
 	uint32_t zero = 0;
 
 	__atomic_store_n(&s->bss->open_window, 1 - capture->window, __ATOMIC_SEQ_CST);
+	undisturbed_begin(&before);
 	err = bpf_map__update_elem(s->maps.grace, &zero, sizeof(zero), &fd, sizeof(fd), BPF_ANY);
+	undisturbed_end(&before);
 	if (err) {
 		/* What was written to the other window meanwhile is drained when that one closes. */
 		s->bss->open_window = capture->window;

@@ -22,18 +22,19 @@ struct program_row {
 	const char *name;
 	const char *function; /* in the kernel; NULL: none */
 	bool optional;	      /* the kernel may lack the function: IPv6 is not built in */
+	bool is_return;	      /* sees only the return of a send */
 };
 
 static const struct program_row program_rows[] = {
-	{ HOOK_FENTRY, "fentry_udp", "udp_sendmsg", false },
-	{ HOOK_FENTRY, "fentry_udpv6", "udpv6_sendmsg", true },
-	{ HOOK_FENTRY, "fexit_udp", "udp_sendmsg", false },
-	{ HOOK_FENTRY, "fexit_udpv6", "udpv6_sendmsg", true },
-	{ HOOK_KPROBE, "kprobe_udp", "udp_sendmsg", false },
-	{ HOOK_KPROBE, "kprobe_udpv6", "udpv6_sendmsg", true },
-	{ HOOK_KPROBE, "kretprobe_udp", "udp_sendmsg", false },
-	{ HOOK_KPROBE, "kretprobe_udpv6", "udpv6_sendmsg", true },
-	{ HOOK_CGROUP, "egress", NULL, false },
+	{ HOOK_FENTRY, "fentry_udp", "udp_sendmsg", false, false },
+	{ HOOK_FENTRY, "fentry_udpv6", "udpv6_sendmsg", true, false },
+	{ HOOK_FENTRY, "fexit_udp", "udp_sendmsg", false, true },
+	{ HOOK_FENTRY, "fexit_udpv6", "udpv6_sendmsg", true, true },
+	{ HOOK_KPROBE, "kprobe_udp", "udp_sendmsg", false, false },
+	{ HOOK_KPROBE, "kprobe_udpv6", "udpv6_sendmsg", true, false },
+	{ HOOK_KPROBE, "kretprobe_udp", "udp_sendmsg", false, true },
+	{ HOOK_KPROBE, "kretprobe_udpv6", "udpv6_sendmsg", true, true },
+	{ HOOK_CGROUP, "egress", NULL, false, false },
 };
 #define PROGRAM_ROWS (sizeof(program_rows) / sizeof(program_rows[0]))
 
@@ -52,6 +53,17 @@ static void choose_programs(struct capture *capture, enum capture_hook hook, con
 		bpf_program__set_autoload(program, row->hook == hook && (!row->optional ||
 									 kernel_has(kernel, row->function)));
 	}
+}
+
+bool capture_program_is_entry(const struct bpf_program *program)
+{
+	const struct program_row *row;
+
+	for (row = program_rows; row < program_rows + PROGRAM_ROWS; row++) {
+		if (strcmp(row->name, bpf_program__name(program)) == 0)
+			return bpf_program__autoload(program) && !row->is_return;
+	}
+	return false;
 }
 
 /* A power of two, at most four fifths full. */

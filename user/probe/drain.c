@@ -10,6 +10,7 @@
 #include "bucket.h"
 #include "core/store.h"
 #include "probe/internal.h"
+#include "probe/undisturbed.h"
 #include "statsd.skel.h"
 
 static size_t cpu_index(const struct capture *capture, unsigned int window, unsigned int cpu,
@@ -172,13 +173,16 @@ static int drain_hash(struct capture *capture, unsigned int window, const struct
 {
 	uint8_t *keys = capture->batch, *values = keys + BATCH * sizeof(struct member_key);
 	uint32_t position[8] = {}, count, i;
+	struct undisturbed before;
 	bool first = true;
 	int err, kept = 0;
 
 	do {
 		count = BATCH;
+		undisturbed_begin(&before);
 		err = bpf_map_lookup_and_delete_batch(bpf_map__fd(map), first ? NULL : position, position,
 						      keys, values, &count, NULL);
+		undisturbed_end(&before);
 		if (err && err != -ENOENT)
 			return err;
 		for (i = 0; i < count; i++)

@@ -11,6 +11,7 @@
 
 struct bpf_link;
 struct bpf_map;
+struct bpf_program;
 struct ring_buffer;
 struct statsd_bpf;
 struct ingest;
@@ -65,6 +66,8 @@ static inline void *area_at(const struct area *area, size_t index)
 /* capture_load.c: the programs of one hook, loaded and attached. Negative errno. */
 int capture_load(struct capture *capture, enum capture_hook hook, struct error *error);
 void capture_unload(struct capture *capture);
+/* Is it loaded, and does it see datagrams first, not at the return of their send? */
+bool capture_program_is_entry(const struct bpf_program *program);
 /* Payloads that wait for the return of a send that no program will see any more. */
 uint64_t capture_abandoned(const struct capture *capture);
 

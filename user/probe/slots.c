@@ -13,6 +13,7 @@
 #include <bpf/libbpf.h>
 #include "core/store.h"
 #include "probe/internal.h"
+#include "probe/undisturbed.h"
 #include "statsd.skel.h"
 
 /* Tag of an entry that nobody is in any more: retired, without a hash. */
@@ -103,12 +104,15 @@ static void entry_free(struct capture *capture, uint32_t index)
 static void slot_recycle(struct capture *capture, enum metric_type type, uint32_t cell, struct slot *slot)
 {
 	uint32_t *owner = slot_owner(capture, capture->slot_base[type] + cell);
+	struct undisturbed before;
 
 	series_release(slot->series);
 	*slot = (struct slot){};
 	entry_free(capture, *owner - 1);
 	*owner = 0;
+	undisturbed_begin(&before);
 	bpf_map_update_elem(bpf_map__fd(recycled_map(capture, type)), NULL, &cell, BPF_ANY);
+	undisturbed_end(&before);
 }
 
 static void slot_retire(struct capture *capture, uint32_t number, struct slot *slot)

@@ -26,7 +26,7 @@ uint64_t capture_misses(const struct capture *capture)
 
 	bpf_object__for_each_program(program, capture->skeleton->obj)
 	{
-		if (bpf_program__autoload(program) && !program_info(program, &info))
+		if (capture_program_is_entry(program) && !program_info(program, &info))
 			misses += info.recursion_misses;
 	}
 	return misses;
