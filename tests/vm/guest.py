@@ -93,7 +93,11 @@ def run_hook(report, hook):
 
 
 def run_absorb(report):
-    """What has to wait for the deadline does so while the hooks are tested; returns its second half."""
+    """
+    What has to wait for the deadline does so while the hooks are tested; returns its second half. That its two
+    daemons stay attached has another use: the first and the last cgroup program make the kernel patch the code
+    that sends, and under traffic qemu's emulation now and then runs the breakpoint of a patch that is over.
+    """
     waiting = Makers("cgroup")
     pair = []
     report.run("absorb/begin_deadline", lambda: pair.extend(begin_deadline(waiting.make)))
