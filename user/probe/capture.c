@@ -20,6 +20,7 @@
 #include "probe/internal.h"
 #include "probe/preempt.h"
 #include "probe/undisturbed.h"
+#include "probe/watch.h"
 #include "statsd.skel.h"
 
 void capture_options_init(struct capture_options *options)
@@ -260,6 +261,7 @@ int capture_close_window(struct capture *capture, unsigned int *window, struct e
 	if (err)
 		return err;
 	count_skipped(capture, &capture->own[closed]);
+	watch_window(capture, &capture->own[closed]);
 	slots_retire(capture);
 	capture->closings++;
 	if (export_ledger(capture, closed))

@@ -142,6 +142,7 @@ static int drain_samples(struct capture *capture, unsigned int window)
 		err = series ? series_fold_sample(series, window, sample->value, sample->weight) : -ENOMEM;
 		*sample = (struct raw_sample){};
 	}
+	capture->samples_full = used >= max;
 	capture->skeleton->bss->samples_used[window] = 0;
 	return err;
 }
@@ -167,12 +168,13 @@ static int take_member(struct capture *capture, unsigned int window, const void 
 	return series ? series_fold_member(series, window, hash) : -ENOMEM;
 }
 
-/* Drains a hash map. Every entry is taken out even when one cannot be kept. */
+/* Drains a hash map. Every entry is taken out even when one cannot be kept. *full: there was no room left. */
 static int drain_hash(struct capture *capture, unsigned int window, const struct bpf_map *map,
-		      int (*take)(struct capture *, unsigned int, const void *, const void *, uint32_t))
+		      int (*take)(struct capture *, unsigned int, const void *, const void *, uint32_t),
+		      bool *full)
 {
 	uint8_t *keys = capture->batch, *values = keys + BATCH * sizeof(struct member_key);
-	uint32_t position[8] = {}, count, i;
+	uint32_t position[8] = {}, count, total = 0, i;
 	struct undisturbed before;
 	bool first = true;
 	int err, kept = 0;
@@ -188,7 +190,9 @@ static int drain_hash(struct capture *capture, unsigned int window, const struct
 		for (i = 0; i < count; i++)
 			kept = take(capture, window, keys, values, i) ?: kept;
 		first = false;
+		total += count;
 	} while (!err);
+	*full = total >= bpf_map__max_entries(map);
 	return kept;
 }
 
@@ -235,8 +239,12 @@ int drain_window(struct capture *capture, unsigned int window, struct error *err
 	drain_ledger(capture, window);
 	err = drain_cells(capture, window);
 	err = drain_samples(capture, window) ?: err;
-	err = drain_hash(capture, window, window ? s->maps.buckets_1 : s->maps.buckets_0, take_bucket) ?: err;
-	err = drain_hash(capture, window, window ? s->maps.members_1 : s->maps.members_0, take_member) ?: err;
+	err = drain_hash(capture, window, window ? s->maps.buckets_1 : s->maps.buckets_0, take_bucket,
+			 &capture->buckets_full)
+		      ?: err;
+	err = drain_hash(capture, window, window ? s->maps.members_1 : s->maps.members_0, take_member,
+			 &capture->members_full)
+		      ?: err;
 	s->bss->gauges_follow[window] = 0;
 	return err ? error_set(error, err, "cannot drain window %u: %s", window, strerror(-err)) : 0;
 }

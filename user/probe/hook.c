@@ -18,13 +18,8 @@
 /* libbpf's sentences are for -v; what matters of them is said by who called it. */
 static int libbpf_log(enum libbpf_print_level level, const char *format, va_list arguments)
 {
-	char text[1024];
-
-	if (level == LIBBPF_DEBUG)
-		return 0;
-	vsnprintf(text, sizeof(text), format, arguments);
-	text[strcspn(text, "\n")] = '\0';
-	log_debug("%s", text);
+	if (level != LIBBPF_DEBUG)
+		log_library("libbpf", format, arguments);
 	return 0;
 }
 

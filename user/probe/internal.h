@@ -53,8 +53,9 @@ struct capture {
 	struct slot *slots;
 	struct ledger own[WINDOWS]; /* what the daemon counted, by window */
 	struct ledger total;
-	uint64_t misses; /* accounted for */
-	uint8_t *batch;	 /* room for one batch of keys and values */
+	uint64_t misses;			       /* accounted for */
+	bool buckets_full, members_full, samples_full; /* in the window drained last */
+	uint8_t *batch;				       /* room for one batch of keys and values */
 };
 
 /* Element `index` of an area. */
