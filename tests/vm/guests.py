@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 """Boots a kernel under qemu's software emulation with initramfs.py's userland, returns what it printed.
 
--cpu max, but without cx16: 6.12 panics early when qemu emulates it.
+-cpu max, but without cx16: 6.12 panics early when qemu emulates it. Grace periods of RCU are expedited: each flush and
+each attached program waits for some, and idle waiting is most of the time that a guest takes.
 """
 import collections
 import re
@@ -18,7 +19,7 @@ Result = collections.namedtuple("Result", "lines seconds output")
 
 def boot(kernel, initramfs, hooks, arguments=""):
     command = [*QEMU, "-kernel", kernel.image, "-initrd", initramfs,
-               "-append", f"console=ttyS0 quiet panic=-1 oops=panic guest.hooks={','.join(hooks)} {arguments}"]
+               "-append", f"console=ttyS0 quiet panic=-1 oops=panic rcupdate.rcu_expedited=1 guest.hooks={','.join(hooks)} {arguments}"]
     start = time.monotonic()
     try:
         output = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
