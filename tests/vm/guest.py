@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 """What a guest runs: every hook through the capture cases and the sum invariant, then absorb and check.
 
-usage: guest.py HOOK...
+usage: guest.py HOOK...        or: guest.py too-old
 
 Prints TAP, one line per test: "ok fentry/sendto.connected.v4" or "not ok ... # reason". Standard
 library only: the modules that this one imports are what initramfs.py packs.
@@ -48,6 +48,7 @@ class Makers:
     def make(self, *settings, **options):
         Makers.count += 1
         one = Daemon(f"{FOLDER}/{Makers.count}", *settings, hook=self.hook, **options)
+        one.asked = (settings, options)
         self.started.append(one)
         return one.start()
 
@@ -72,9 +73,7 @@ class SharedMakers(Makers):
             if one.asked == (settings, options) and one.process is not None and one.process.poll() is None:
                 one.flush()
                 return one
-        one = super().make(*settings, **options)
-        one.asked = (settings, options)
-        return one
+        return super().make(*settings, **options)
 
 
 def run_hook(report, hook):
@@ -125,6 +124,21 @@ def check_hooks(preemptible):
     return done.stdout
 
 
+def check_too_old():
+    """This kernel lacks what every hook needs: check and run say so, and which kernel has it."""
+    done = hooks.check_output()
+    states = hooks.parse_hooks(done.stdout)
+    if done.returncode != 1 or set(states.values()) != {"unusable"} or "5.17" not in done.stdout:
+        raise AssertionError(f"exit code {done.returncode}: {done.stdout} {done.stderr}")
+    os.makedirs(FOLDER, exist_ok=True)
+    one = Daemon(FOLDER)
+    one.launch()
+    code, said = one.process.wait(60), one.log()
+    if code != 1 or "5.17" not in said or len(said.splitlines()) > 5:
+        raise AssertionError(f"run: exit code {code}: {said}")
+    return said
+
+
 def is_preemptible():
     """Whether the kernel preempts its own code: as it says, or as it was told."""
     mode = "/sys/kernel/debug/sched/preempt"
@@ -135,14 +149,21 @@ def is_preemptible():
     return "PREEMPT_DYNAMIC" not in os.uname().version and "PREEMPT" in os.uname().version
 
 
+def run_all(report, names):
+    report.run("check/hooks", check_hooks, is_preemptible())
+    finish_absorb = run_absorb(report)
+    for hook in names:
+        run_hook(report, hook)
+    finish_absorb()
+
+
 def main():
     report = Report()
     print(f"# {os.uname().release} {os.uname().version}, preemptible: {is_preemptible()}", flush=True)
-    report.run("check/hooks", check_hooks, is_preemptible())
-    finish_absorb = run_absorb(report)
-    for hook in sys.argv[1:]:
-        run_hook(report, hook)
-    finish_absorb()
+    if sys.argv[1:] == ["too-old"]:
+        report.run("check/too-old", check_too_old)
+    else:
+        run_all(report, sys.argv[1:])
     print(f"# done, {report.failed} failed, {time.monotonic():.1f} s after boot", flush=True)
 
 

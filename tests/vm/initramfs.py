@@ -32,7 +32,7 @@ mount -t debugfs debug /sys/kernel/debug
 [ -d /sys/kernel/tracing ] && mount -t tracefs trace /sys/kernel/tracing
 ip link set lo up
 echo "# up at $(cut -d' ' -f1 /proc/uptime) s"
-{PYTHON} -S -B {GUEST_TESTS}/guest.py $(sed -n 's/.*guest.hooks=\\([a-z,]*\\).*/\\1/p' /proc/cmdline | tr , ' ')
+{PYTHON} -S -B {GUEST_TESTS}/guest.py $(sed -n 's/.*guest.hooks=\\([a-z,-]*\\).*/\\1/p' /proc/cmdline | tr , ' ')
 poweroff -f
 """
 

@@ -52,3 +52,10 @@ class TestGuest:
         assert lines, guest.output[-800:]
         failed = [f"{line.name}: {line.reason}" for line in lines if not line.ok]
         assert not failed, f"{len(failed)} of {len(lines)} failed:\n" + "\n".join(failed)
+
+
+def test_too_old_kernel(archive):
+    """5.10 has fentry, kprobes and cgroup programs, but not what the programs need (bpf_loop, Linux 5.17)."""
+    guest = guests.boot(kernels.get_kernel("5.10"), archive, ("too-old",))
+    assert [(line.name, line.ok, line.reason) for line in guest.lines if not line.ok] == [], guest.output[-800:]
+    assert [line.name for line in guest.lines] == ["check/too-old"], guest.output[-800:]
