@@ -211,14 +211,21 @@ static struct series *store_find(struct store *store, enum metric_type type, siz
 	return series;
 }
 
-struct series *store_series(struct store *store, enum metric_type type, const void *name, size_t name_len,
-			    const void *tags, size_t tags_len)
+/* The same by raw bytes. */
+static struct series *store_find_raw(struct store *store, enum metric_type type, const void *name,
+				     size_t name_len, const void *tags, size_t tags_len, size_t series_max)
 {
 	if (canonical_name_make(&store->name, name, name_len, tags, tags_len)) {
 		errno = ENAMETOOLONG;
 		return NULL;
 	}
-	return store_find(store, type, store->options.series_max);
+	return store_find(store, type, series_max);
+}
+
+struct series *store_series(struct store *store, enum metric_type type, const void *name, size_t name_len,
+			    const void *tags, size_t tags_len)
+{
+	return store_find_raw(store, type, name, name_len, tags, tags_len, store->options.series_max);
 }
 
 int store_count_self(struct store *store, unsigned int window, const char *name, uint64_t value)
@@ -239,13 +246,8 @@ int store_count_self(struct store *store, unsigned int window, const char *name,
 struct series *store_hold_series(struct store *store, enum metric_type type, const void *name,
 				 size_t name_len, const void *tags, size_t tags_len)
 {
-	struct series *series;
+	struct series *series = store_find_raw(store, type, name, name_len, tags, tags_len, SIZE_MAX);
 
-	if (canonical_name_make(&store->name, name, name_len, tags, tags_len)) {
-		errno = ENAMETOOLONG;
-		return NULL;
-	}
-	series = store_find(store, type, SIZE_MAX);
 	if (series && !series->holds++) {
 		TAILQ_REMOVE(&store->idle[type], series, idle);
 		store->held++;
