@@ -77,11 +77,11 @@ def add_pieces_of_datagrams():
     def segments(name):
         return f"{name}:1|c\n".ljust(100, "\n") * 10
     for how in ("segment", "segment_cmsg"):
-        case(f"{how}.v4", how, "-g 100", segments, {"NAME": 10}, datagrams=None)
-        case(f"{how}.v6", how, "-6 -g 100", segments, {"NAME": 10}, datagrams=None)
+        case(f"{how}.v4", how, "-g 100", segments, {"NAME": 10}, datagrams=10)
+        case(f"{how}.v6", how, "-6 -g 100", segments, {"NAME": 10}, datagrams=10)
     # The last datagram may be shorter. Without a newline between two, they are still two lines.
     case("segment.unterminated", "segment", "-g 32", lambda name: f"{name}:1|c".ljust(32, " ") * 3 + f"{name}:1|c",
-         {"NAME": 4}, datagrams=None)
+         {"NAME": 4}, datagrams=4)
     for how in ("more", "cork"):
         pieces = outcome({}, {"datagrams.lost.corked": 1})
         whole = outcome({"NAME": 3}, {"datagrams.lost.corked": 0}, sends=1)
@@ -165,9 +165,8 @@ def run_case(one, daemon, hook):
             check_value(window, metric.replace("NAME", name), value(name) if callable(value) else value, sends)
         unexpected = window.names() - {metric.replace("NAME", name) for metric in wanted.values}
         expect(not unexpected, f"also flushed: {sorted(unexpected)}")
-        if wanted.datagrams is not None:
-            expect(window.count("datagrams.seen") == wanted.datagrams * sends,
-                   f"datagrams.seen should be {wanted.datagrams * sends}")
+        expect(window.count("datagrams.seen") == wanted.datagrams * sends,
+               f"datagrams.seen should be {wanted.datagrams * sends}")
         for counter, per_send in wanted.ledger.items():
             expect(window.count(counter) == per_send * sends, f"{counter} should be {per_send * sends}")
         assert_ledger_balances(window.ledger)
