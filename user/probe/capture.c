@@ -48,7 +48,7 @@ static int load_best(struct capture *capture, struct error *error)
 {
 	struct preemption preemption = {};
 	const enum capture_hook *order;
-	char reason[256];
+	char reason[256] = "";
 	int err = -ENOTSUP;
 	size_t i;
 
@@ -62,10 +62,14 @@ static int load_best(struct capture *capture, struct error *error)
 		err = capture_load(capture, order[i], error);
 		if (!err)
 			return 0;
-		log_warning("hook %s: %s; trying the next one", capture_hook_name(order[i]), error->text);
+		snprintf(reason, sizeof(reason), "%.*s", (int)sizeof(reason) - 1, error->text);
+		log_warning("hook %s: %s; trying the next one", capture_hook_name(order[i]), reason);
 	}
-	return error_set(error, err,
-			 "cannot capture datagrams: no hook is usable on this kernel; see kstatsd check");
+	return error_set(
+		error, err,
+		"cannot capture datagrams: no hook is usable on this kernel, not even the last tried: %s; "
+		"kstatsd check shows all",
+		reason);
 }
 
 static int load_one(struct capture *capture, enum capture_hook hook, struct error *error)
@@ -192,18 +196,28 @@ int capture_consume(struct capture *capture, struct error *error)
 	return 0;
 }
 
-/* Returns when no program writes to the old window any more. */
-static int swap_window(struct capture *capture, struct error *error)
+/* Returns when no program runs any more that began before: bpf/maps.bpf.h says why. */
+static int wait_for_programs(const struct capture *capture)
 {
-	struct statsd_bpf *s = capture->skeleton;
+	const struct statsd_bpf *s = capture->skeleton;
 	int fd = bpf_map__fd(s->maps.inside_grace), err;
 	struct undisturbed before;
 	uint32_t zero = 0;
 
-	__atomic_store_n(&s->bss->open_window, 1 - capture->window, __ATOMIC_SEQ_CST);
 	undisturbed_begin(&before);
 	err = bpf_map__update_elem(s->maps.grace, &zero, sizeof(zero), &fd, sizeof(fd), BPF_ANY);
 	undisturbed_end(&before);
+	return err;
+}
+
+/* Returns when no program writes to the old window any more. */
+static int swap_window(struct capture *capture, struct error *error)
+{
+	struct statsd_bpf *s = capture->skeleton;
+	int err;
+
+	__atomic_store_n(&s->bss->open_window, 1 - capture->window, __ATOMIC_SEQ_CST);
+	err = wait_for_programs(capture);
 	if (err) {
 		/* What was written to the other window meanwhile is drained when that one closes. */
 		s->bss->open_window = capture->window;
@@ -211,6 +225,14 @@ static int swap_window(struct capture *capture, struct error *error)
 	}
 	capture->window = 1 - capture->window;
 	return 0;
+}
+
+void capture_detach(struct capture *capture)
+{
+	capture_unlink(capture);
+	/* One that runs still has not chosen its window perhaps, and must not choose one that nobody closes. */
+	if (wait_for_programs(capture))
+		log_warning("cannot wait for the last programs: what they saw may be lost");
 }
 
 /* What the kernel skipped since the last time, or will not finish any more, was sent and is lost. */

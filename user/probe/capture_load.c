@@ -290,7 +290,7 @@ int capture_load(struct capture *capture, enum capture_hook hook, struct error *
 	return err;
 }
 
-void capture_detach(struct capture *capture)
+void capture_unlink(struct capture *capture)
 {
 	while (capture->link_count)
 		bpf_link__destroy(capture->links[--capture->link_count]);
@@ -298,7 +298,7 @@ void capture_detach(struct capture *capture)
 
 void capture_unload(struct capture *capture)
 {
-	capture_detach(capture);
+	capture_unlink(capture);
 	unmap_areas(capture);
 	statsd_bpf__destroy(capture->skeleton);
 	capture->skeleton = NULL;

@@ -134,6 +134,12 @@ static struct bpf_program *trial_program(struct hooks_bpf *skeleton, enum captur
 	}
 }
 
+/* What the programs of every hook need beside the hook. */
+static bool has_bpf_loop(void)
+{
+	return libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SKB, BPF_FUNC_loop, NULL) == 1;
+}
+
 int hook_try(enum capture_hook hook, char *reason, size_t size)
 {
 	struct bpf_link *link = NULL;
@@ -143,6 +149,10 @@ int hook_try(enum capture_hook hook, char *reason, size_t size)
 	int err = 0;
 
 	libbpf_set_print(libbpf_log);
+	if (!has_bpf_loop()) {
+		snprintf(reason, size, "the kernel has no bpf_loop: Linux 5.17 or newer is needed");
+		return -ENOTSUP;
+	}
 	skeleton = hooks_bpf__open();
 	if (!skeleton) {
 		err = -errno;

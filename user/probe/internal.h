@@ -66,6 +66,8 @@ static inline void *area_at(const struct area *area, size_t index)
 
 /* capture_load.c: the programs of one hook, loaded and attached. Negative errno. */
 int capture_load(struct capture *capture, enum capture_hook hook, struct error *error);
+/* Detaches; programs may run on for a moment. */
+void capture_unlink(struct capture *capture);
 void capture_unload(struct capture *capture);
 /* Is it loaded, and does it see datagrams first, not at the return of their send? */
 bool capture_program_is_entry(const struct bpf_program *program);
