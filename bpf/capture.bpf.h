@@ -13,7 +13,7 @@
 
 enum capture_result {
 	CAPTURE_DONE,	    /* every line is accounted for, or on its way to the daemon */
-	CAPTURE_LOST,	    /* the ring was full; counted */
+	CAPTURE_LOST,	    /* the ring was full for it or one of its lines; counted */
 	CAPTURE_UNREADABLE, /* a page was not there; nothing counted yet */
 };
 
@@ -39,6 +39,7 @@ struct parsing {
 static __always_inline void lose_line(struct run *run, struct scratch *s)
 {
 	s->seen++;
+	s->lost++;
 	count(run, LINES_RING_FULL);
 }
 
@@ -126,13 +127,14 @@ static __always_inline int parse_payload(struct run *run, struct scratch *s, str
 	s->payload[source->len & CURSOR_MASK] = '\n';
 	s->seen = 0;
 	s->accepted = 0;
+	s->lost = 0;
 	cursor_set(s, 0);
 	bpf_loop(PAYLOAD_FAST_MAX, line_step, &parsing, 0);
 	add_to(&run->ledger->n[LEDGER_LINES_SEEN], s->seen);
 	add_to(&run->ledger->n[LEDGER_LINES_ACCEPTED], s->accepted);
 	count(run, DATAGRAMS_SEEN);
 	count(run, DATAGRAMS_ACCEPTED);
-	return CAPTURE_DONE;
+	return s->lost ? CAPTURE_LOST : CAPTURE_DONE;
 }
 
 static __always_inline int record_read(struct run *run, struct source *source, struct record *record,

@@ -19,6 +19,7 @@
 #define IPPROTO_ROUTING 43
 #define IPPROTO_DSTOPTS 60
 #define IPPROTO_ICMPV6 58
+#define IP_OFFSET 0x1fff /* of a fragment; only a raw socket sends one of its own */
 #define IPV6_HEADERS_MAX 6
 
 #define EGRESS_PASS 1
@@ -29,7 +30,8 @@ static __always_inline __u32 udp_offset_v4(struct __sk_buff *skb)
 {
 	struct iphdr ip;
 
-	if (bpf_skb_load_bytes(skb, 0, &ip, sizeof(ip)) || ip.protocol != IPPROTO_UDP)
+	if (bpf_skb_load_bytes(skb, 0, &ip, sizeof(ip)) || ip.protocol != IPPROTO_UDP ||
+	    ip.frag_off & bpf_htons(IP_OFFSET))
 		return 0;
 	return (__u32)(*(__u8 *)&ip & 15) * 4;
 }
@@ -86,7 +88,7 @@ static __always_inline int plain_udp(struct __sk_buff *skb, __u16 *port)
 		udp = data + sizeof(*ip);
 		if ((void *)(udp + 1) > end)
 			return NOT_PLAIN;
-		if (ip->protocol != IPPROTO_UDP)
+		if (ip->protocol != IPPROTO_UDP || ip->frag_off & bpf_htons(IP_OFFSET))
 			return NOT_UDP;
 		if (*(__u8 *)data != 0x45)
 			return NOT_PLAIN;

@@ -175,10 +175,14 @@ static __always_inline bool fold_gauge(struct run *run, struct scratch *s, __u32
 	struct gauge_cell *gauge;
 
 	gauge = bpf_map_lookup_elem(&gauges, &index);
-	if (!gauge || gauge->slow || gauges_follow[run->window & (WINDOWS - 1)])
+	if (!gauge || gauges_follow[run->window & (WINDOWS - 1)])
 		return false;
+	if (gauge->slow) {
+		gauge->slow = GAUGE_SLOW_WRITTEN;
+		return false;
+	}
 	if (s->line.wide || !within(value, VALUE_MAX) || (s->line.sign && !within(gauge->value, SUM_MAX))) {
-		gauge->slow = 1;
+		gauge->slow = GAUGE_SLOW_WRITTEN;
 		return false;
 	}
 	if (s->line.sign) {
@@ -274,7 +278,9 @@ __noinline int fold_line(struct scratch *s, __u32 window, __u32 cpu)
 	if (s->line.wide && s->line.type != METRIC_GAUGE)
 		return false;
 	cell = series_cell(s);
-	if (cell == NO_CELL)
+	if (cell == NO_CELL_YET && s->line.type == METRIC_GAUGE)
+		gauges_follow[run->window] = 1; /* or its next write would overtake this one */
+	if (cell == NO_CELL || cell == NO_CELL_YET)
 		return false;
 	switch (s->line.type) {
 	case METRIC_COUNTER:

@@ -99,8 +99,14 @@ struct gauge_cell {
 	__s64 value; /* micros: absolute if set, else the sum of deltas in this window */
 	__u32 set;   /* an absolute value was written in this window */
 	__u32 touched;
-	__u32 slow; /* a write took the slow path: all later ones of this window follow it */
+	__u32 slow; /* enum gauge_slow; if not 0, all writes of this window take the slow path, in order */
 	__u32 pad;
+};
+
+enum gauge_slow {
+	GAUGE_FAST,
+	GAUGE_SLOW,	    /* the daemon says so: the series has several cells */
+	GAUGE_SLOW_WRITTEN, /* and a write did */
 };
 
 struct set_cell {

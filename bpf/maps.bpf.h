@@ -158,6 +158,8 @@ static __always_inline bool run_begin(struct run *run)
 	__u32 index;
 
 	run->cpu = bpf_get_smp_processor_id();
+	if (run->cpu >= cpu_count)
+		return false;
 	run->window = open_window & (WINDOWS - 1);
 	run->time = 0;
 	run->pid = 0;

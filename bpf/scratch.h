@@ -77,7 +77,7 @@ struct statsd_line {
 struct scratch {
 	__u32 pos; /* cursor: first byte not yet read */
 	__u32 len;
-	__u32 seen, accepted; /* lines of this payload */
+	__u32 seen, accepted, lost; /* lines of this payload */
 	struct statsd_line line;
 	__u8 payload[PAYLOAD_BYTES];
 };

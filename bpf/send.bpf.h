@@ -14,6 +14,7 @@
 #define SOL_UDP 17
 #define UDP_SEGMENT 103
 #define MSG_MORE 0x8000
+#define CONTROLS_MAX 16
 #define UDP4_PAYLOAD_MAX 65507
 #define UDP6_PAYLOAD_MAX 65527
 
@@ -24,6 +25,8 @@ struct {
 	__type(key, __u64);
 	__type(value, struct source);
 } retries SEC(".maps");
+/* How many entries that is, so that a return that need not look does not. */
+__u32 retries_waiting;
 
 /* Destination port of a message, host byte order; 0: none. */
 static __always_inline __u16 message_port(const struct sock *sk, const struct msghdr *msg, bool v6)
@@ -71,8 +74,11 @@ static __always_inline __u16 message_segment(const struct sock *sk, const struct
 
 	if (len) {
 		at = (__u64)BPF_CORE_READ(msg, msg_control);
-		for (i = 0; i < 4 && len >= sizeof(control.head); i++) {
+		for (i = 0; i < CONTROLS_MAX && len >= sizeof(control.head); i++) {
 			if (bpf_probe_read_kernel(&control, sizeof(control), (void *)at))
+				break;
+			/* Nobody has checked the sender's lengths yet. */
+			if (control.head.cmsg_len < sizeof(control.head) || control.head.cmsg_len > len)
 				break;
 			if (control.head.cmsg_level == SOL_UDP && control.head.cmsg_type == UDP_SEGMENT)
 				return control.size;
@@ -87,10 +93,21 @@ static __always_inline void retry_later(struct run *run, struct source *source)
 {
 	__u64 thread = bpf_get_current_pid_tgid();
 
-	if (bpf_map_lookup_elem(&retries, &thread))
-		lose(run, LEDGER_DATAGRAMS_UNREADABLE); /* an earlier one, whose return was not seen */
 	if (bpf_map_update_elem(&retries, &thread, source, BPF_ANY))
 		lose(run, LEDGER_DATAGRAMS_UNREADABLE);
+	else
+		__sync_fetch_and_add(&retries_waiting, 1);
+}
+
+/* An earlier payload of this thread, whose return was not seen: it is lost. */
+static __always_inline void retry_forget(struct run *run)
+{
+	__u64 thread = bpf_get_current_pid_tgid();
+
+	if (!retries_waiting || bpf_map_delete_elem(&retries, &thread))
+		return;
+	__sync_fetch_and_add(&retries_waiting, -1);
+	lose(run, LEDGER_DATAGRAMS_UNREADABLE);
 }
 
 static __always_inline void capture_message(const struct sock *sk, const struct msghdr *msg, __u64 len,
@@ -102,16 +119,17 @@ static __always_inline void capture_message(const struct sock *sk, const struct 
 	if (!run_begin(&run))
 		return;
 	run.pid = bpf_get_current_pid_tgid() >> 32;
+	retry_forget(&run);
+	if (is_corked(sk, msg)) {
+		lose(&run, LEDGER_DATAGRAMS_CORKED);
+		return;
+	}
 	if (!len) {
 		lose(&run, LEDGER_DATAGRAMS_EMPTY);
 		return;
 	}
 	if (len > (v6 ? UDP6_PAYLOAD_MAX : UDP4_PAYLOAD_MAX)) {
 		lose(&run, LEDGER_DATAGRAMS_OVERSIZE);
-		return;
-	}
-	if (is_corked(sk, msg)) {
-		lose(&run, LEDGER_DATAGRAMS_CORKED);
 		return;
 	}
 	source_from_message(&source, msg, len);
@@ -139,11 +157,14 @@ static __always_inline int on_return(void)
 	struct source *saved, source;
 	struct run run = {};
 
+	if (!retries_waiting)
+		return 0;
 	saved = bpf_map_lookup_elem(&retries, &thread);
 	if (!saved)
 		return 0;
 	source = *saved;
 	bpf_map_delete_elem(&retries, &thread);
+	__sync_fetch_and_add(&retries_waiting, -1);
 	if (run_begin(&run)) {
 		run.pid = thread >> 32;
 		if (capture(&run, &source, message_read) == CAPTURE_UNREADABLE)

@@ -23,6 +23,7 @@
 
 #define KEY_WORDS (KEY_MAX / 8)
 #define NO_CELL 0xffffffffU
+#define NO_CELL_YET 0xfffffffeU /* another task enters the series at this moment */
 
 /* Word i of a part of the line; it may reach beyond the part. */
 static __always_inline __u64 text_word(const struct scratch *s, const struct text *text, __u32 i)
@@ -43,10 +44,15 @@ static __always_inline __u64 text_tail(const struct scratch *s, const struct tex
 			 text_len(text) & 7);
 }
 
+/*
+ * Two secret multipliers: the difference of two words that survives the first one, as that of
+ * their highest bits does, does not survive the second for anybody who does not know it.
+ */
 static __always_inline __u64 hash_word(__u64 hash, __u64 word)
 {
-	hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
-	return hash ^ hash >> 32;
+	hash = (hash ^ word) * (key_seed[0] | 1);
+	hash = (hash ^ hash >> 32) * (key_seed[1] | 1);
+	return hash ^ hash >> 29;
 }
 
 static __always_inline __u64 hash_text(__u64 hash, const struct scratch *s, const struct text *text)
@@ -66,7 +72,7 @@ static __always_inline __u64 hash_text(__u64 hash, const struct scratch *s, cons
 static __always_inline __u64 hash_series(const struct scratch *s)
 {
 	const struct statsd_line *line = &s->line;
-	__u64 hash = key_seed[0] ^ ((__u64)line->type << 32 | line->name.len << 16 | line->tags.len);
+	__u64 hash = key_seed[1] ^ ((__u64)line->type << 32 | line->name.len << 16 | line->tags.len);
 
 	hash = hash_text(hash, s, &line->name);
 	if (line->tags.len)
@@ -162,7 +168,7 @@ static __always_inline __u32 cell_take(__u32 type)
 	return cell < cells_max[type] ? cell : NO_CELL;
 }
 
-/* Enters the line's series at a free entry. Its cell, or NO_CELL: no room, or another was faster. */
+/* Enters the line's series at a free entry. Its cell, or NO_CELL: no room; NO_CELL_YET: another was faster. */
 static __noinline __u32 series_enter(struct scratch *s, __u64 tag, __u32 index)
 {
 	__u32 type = s->line.type & (METRIC_TYPES - 1);
@@ -178,7 +184,7 @@ static __noinline __u32 series_enter(struct scratch *s, __u64 tag, __u32 index)
 	owner = bpf_map_lookup_elem(&owners, &number);
 	if (!owner || __sync_val_compare_and_swap(&entry->tag, 0, tag | ENTRY_WRITING)) {
 		with_recycled(type, bpf_map_push_elem, &cell, 0);
-		return NO_CELL;
+		return NO_CELL_YET;
 	}
 	entry->cell = cell;
 	entry->type = type;
@@ -215,7 +221,7 @@ static __always_inline struct series_entry *series_find(__u64 tag, __u32 *index)
 	return NULL;
 }
 
-/* The cell of the line's series, or NO_CELL: the slow path's. */
+/* The cell of the line's series, or NO_CELL or NO_CELL_YET: the slow path's. */
 static __always_inline __u32 series_cell(struct scratch *s)
 {
 	struct series_entry *entry;
@@ -231,7 +237,7 @@ static __always_inline __u32 series_cell(struct scratch *s)
 	seen = *(volatile __u64 *)&entry->tag;
 	if (seen == (tag | ENTRY_LIVE))
 		return same_series(entry, s) ? entry->cell : NO_CELL;
-	return seen ? NO_CELL : series_enter(s, tag, index);
+	return seen ? NO_CELL_YET : series_enter(s, tag, index);
 }
 
 #endif /* SERIES_BPF_H */

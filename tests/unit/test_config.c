@@ -158,7 +158,7 @@ static const struct {
 	{ "capture:\n  statsd:\n    ports: 8125\n", NULL,
 	  ":3: capture.statsd.ports: a list is expected, such as [8125]" },
 	{ "capture: {statsd: {ports: []}}", NULL,
-	  ":1: capture.statsd.ports: the list is empty; to capture nothing, set capture.statsd.enabled to false" },
+	  ":1: capture.statsd.ports: the list is empty; name at least one port, as in [8125]" },
 	{ "capture:\n  statsd:\n    ports:\n      - 80\n      - 80abc\n", NULL,
 	  ":5: capture.statsd.ports: '80abc' is not a whole number" },
 	{ "capture: {statsd: {ports: [0]}}", NULL, ":1: capture.statsd.ports: 0 is not between 1 and 65535" },

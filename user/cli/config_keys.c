@@ -196,8 +196,7 @@ static int set_ports(struct config_scan *scan, const struct config_key *key, con
 
 	if (!err && !config_scan_item(scan, node, 0))
 		err = config_scan_fail(scan, node, key->path,
-				       "the list is empty; to capture nothing, set "
-				       "capture.statsd.enabled to false");
+				       "the list is empty; name at least one port, as in [8125]");
 	for (size_t i = 0; !err && (item = config_scan_item(scan, node, i)); i++) {
 		uint32_t number = 0;
 

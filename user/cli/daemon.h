@@ -33,8 +33,9 @@ enum daemon_signal {
 /* What the daemon counts of its own, exported as kstatsd.daemon.* and shown by `kstatsd status`. */
 struct daemon_counts {
 	uint64_t flushes;
-	uint64_t flush_errors; /* a window could not be closed or computed */
-	uint64_t ring_errors;  /* the ring could not be read */
+	uint64_t config_errors; /* a reload was refused */
+	uint64_t flush_errors;	/* a window could not be closed or computed */
+	uint64_t ring_errors;	/* the ring could not be read */
 };
 
 struct daemon {

@@ -224,6 +224,7 @@ json_t *daemon_answer_reload(void *context)
 		return control_failure("kstatsd is leaving");
 	if (config_load(&next, daemon->source, &error) ||
 	    daemon_reconfigure(daemon, &next, restart, &error)) {
+		daemon->counts.config_errors++;
 		log_error("not reloaded, all is as it was: %s", error.text);
 		return control_failure(error.text);
 	}

@@ -11,6 +11,7 @@ static const struct {
 	size_t offset; /* of a uint64_t in struct daemon_counts */
 } counters[] = {
 	{ "kstatsd.daemon.flushes", offsetof(struct daemon_counts, flushes) },
+	{ "kstatsd.daemon.config_errors", offsetof(struct daemon_counts, config_errors) },
 	{ "kstatsd.daemon.flush_errors", offsetof(struct daemon_counts, flush_errors) },
 	{ "kstatsd.daemon.ring_errors", offsetof(struct daemon_counts, ring_errors) },
 };

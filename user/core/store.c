@@ -228,6 +228,14 @@ struct series *store_series(struct store *store, enum metric_type type, const vo
 	return store_find_raw(store, type, name, name_len, tags, tags_len, store->options.series_max);
 }
 
+static void series_hold(struct series *series)
+{
+	if (series->holds++)
+		return;
+	TAILQ_REMOVE(&series->store->idle[series->type], series, idle);
+	series->store->held++;
+}
+
 int store_count_self(struct store *store, unsigned int window, const char *name, uint64_t value)
 {
 	struct series *series;
@@ -239,6 +247,9 @@ int store_count_self(struct store *store, unsigned int window, const char *name,
 	series = store_find(store, METRIC_COUNTER, SIZE_MAX);
 	if (!series)
 		return -ENOMEM;
+	/* For good, so that the daemon's own names take no room from others'. */
+	if (!series->holds)
+		series_hold(series);
 	series_fold_counter(series, window, (__int128)value * MICROS);
 	return 0;
 }
@@ -248,11 +259,14 @@ struct series *store_hold_series(struct store *store, enum metric_type type, con
 {
 	struct series *series = store_find_raw(store, type, name, name_len, tags, tags_len, SIZE_MAX);
 
-	if (series && !series->holds++) {
-		TAILQ_REMOVE(&store->idle[type], series, idle);
-		store->held++;
-	}
+	if (series)
+		series_hold(series);
 	return series;
+}
+
+bool series_is_shared(const struct series *series)
+{
+	return series->holds > 1;
 }
 
 void series_release(struct series *series)

@@ -53,6 +53,8 @@ struct series *store_series(struct store *store, enum metric_type type, const vo
 struct series *store_hold_series(struct store *store, enum metric_type type, const void *name,
 				 size_t name_len, const void *tags, size_t tags_len);
 void series_release(struct series *series);
+/* Does the kernel know it under several spellings, in several cells? */
+bool series_is_shared(const struct series *series);
 
 /* Exact sums from the kernel's cells. Micros; squares in micros squared. */
 struct timer_sums {

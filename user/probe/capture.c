@@ -98,12 +98,18 @@ static void absorb_go_on(struct capture *capture)
 		monotonic_ns() + (uint64_t)(capture->options.absorb_seconds * 1000000000.0);
 }
 
+/* What ends a call to libbpf before the ring is empty: senders may fill it as fast as it is emptied. */
+#define ENOUGH (-ECANCELED)
+#define RECORD_OVERHEAD 16	/* header and padding of a record in the ring, at most */
+#define CONSUME_BYTES (1 << 20) /* between two looks at timers and signals */
+
 static int record_ingest(void *context, void *data, size_t size)
 {
 	struct capture *capture = context;
 	const struct record *record = data;
 	unsigned int window = record->window & (WINDOWS - 1);
 
+	capture->consume -= (int64_t)size + RECORD_OVERHEAD;
 	if (size < sizeof(*record) || record->len > size - sizeof(*record))
 		return 0;
 	if (record->kind == RECORD_DATAGRAM)
@@ -111,6 +117,19 @@ static int record_ingest(void *context, void *data, size_t size)
 				 &capture->own[window]);
 	else
 		ingest_lines(capture->ingest, window, record->data, record->len, &capture->own[window]);
+	return capture->consume > 0 ? 0 : ENOUGH;
+}
+
+/* Takes at most so many bytes of records; a whole ring's worth takes all that was there when it began. */
+static int ring_consume(struct capture *capture, int64_t bytes, struct error *error)
+{
+	int err;
+
+	capture->consume = bytes;
+	err = ring_buffer__consume(capture->ring);
+	absorb_go_on(capture);
+	if (err < 0 && err != ENOUGH)
+		return error_set(error, err, "cannot drain the ring: %s", strerror(-err));
 	return 0;
 }
 
@@ -188,12 +207,7 @@ int capture_fd(const struct capture *capture)
 
 int capture_consume(struct capture *capture, struct error *error)
 {
-	int err = ring_buffer__consume(capture->ring);
-
-	if (err < 0)
-		return error_set(error, err, "cannot drain the ring: %s", strerror(-err));
-	absorb_go_on(capture);
-	return 0;
+	return ring_consume(capture, CONSUME_BYTES, error);
 }
 
 /* Returns when no program runs any more that began before: bpf/maps.bpf.h says why. */
@@ -238,9 +252,10 @@ void capture_detach(struct capture *capture)
 /* What the kernel skipped since the last time, or will not finish any more, was sent and is lost. */
 static void count_skipped(struct capture *capture, struct ledger *ledger)
 {
-	uint64_t misses = capture_misses(capture);
+	uint64_t misses = capture_misses(capture), abandoned = capture_abandoned(capture);
 
-	uint64_t abandoned = capture_abandoned(capture);
+	if (misses < capture->misses) /* the kernel did not answer for one of the programs */
+		misses = capture->misses;
 
 	ledger->n[LEDGER_DATAGRAMS_SEEN] += misses - capture->misses + abandoned;
 	ledger->n[LEDGER_DATAGRAMS_UNREADABLE] += abandoned;
@@ -276,12 +291,11 @@ int capture_close_window(struct capture *capture, unsigned int *window, struct e
 	if (err)
 		return err;
 	*window = closed;
-	err = capture_consume(capture, error);
-	if (err)
-		return err;
-	err = drain_window(capture, closed, error);
-	if (err)
-		return err;
+	/* What cannot be drained now does not keep the rest from being flushed. */
+	if (ring_consume(capture, (int64_t)capture->options.ring_bytes + RECORD_OVERHEAD, error))
+		log_error("%s", error->text);
+	if (drain_window(capture, closed, error))
+		log_error("%s", error->text);
 	count_skipped(capture, &capture->own[closed]);
 	watch_window(capture, &capture->own[closed]);
 	slots_retire(capture);

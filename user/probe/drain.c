@@ -87,22 +87,40 @@ static int drain_timer(struct capture *capture, unsigned int window, uint32_t nu
 	return 0;
 }
 
+static struct gauge_cell *gauge_at(const struct capture *capture, unsigned int window, uint32_t number)
+{
+	return area_at(&capture->gauges, (size_t)window * capture->cells_max[METRIC_GAUGE] + number);
+}
+
+/*
+ * The writes to several cells of one gauge, spelled differently ("#a,b", "#b,a"), have no
+ * order among them. From now on they take the slow path, which has.
+ */
+static void gauge_keep_slow(struct capture *capture, uint32_t number)
+{
+	unsigned int window;
+
+	for (window = 0; window < WINDOWS; window++) {
+		if (!gauge_at(capture, window, number)->slow)
+			gauge_at(capture, window, number)->slow = GAUGE_SLOW;
+	}
+}
+
 static int drain_gauge(struct capture *capture, unsigned int window, uint32_t number)
 {
-	struct gauge_cell *cell =
-		area_at(&capture->gauges, (size_t)window * capture->cells_max[METRIC_GAUGE] + number);
-	struct gauge_cell seen = *cell;
+	struct gauge_cell *cell = gauge_at(capture, window, number), seen = *cell;
 	struct series *series;
 
-	if (!seen.touched && !seen.slow)
-		return 0;
-	*cell = (struct gauge_cell){};
-	if (!seen.touched)
+	if (!seen.touched && seen.slow != GAUGE_SLOW_WRITTEN)
 		return 0;
 	series = slot_series(capture, METRIC_GAUGE, number);
 	if (!series)
 		return -ENOMEM;
-	series_fold_gauge(series, window, seen.set, seen.value);
+	*cell = (struct gauge_cell){};
+	if (seen.touched)
+		series_fold_gauge(series, window, seen.set, seen.value);
+	if (series_is_shared(series))
+		gauge_keep_slow(capture, number);
 	return 0;
 }
 

@@ -19,7 +19,7 @@
 static int libbpf_log(enum libbpf_print_level level, const char *format, va_list arguments)
 {
 	if (level != LIBBPF_DEBUG)
-		log_library("libbpf", format, arguments);
+		log_library("libbpf", format + (strncmp(format, "libbpf: ", 8) ? 0 : 8), arguments);
 	return 0;
 }
 

@@ -56,6 +56,7 @@ struct capture {
 	uint64_t misses;			       /* accounted for */
 	bool buckets_full, members_full, samples_full; /* in the window drained last */
 	uint8_t *batch;				       /* room for one batch of keys and values */
+	int64_t consume;			       /* bytes of the ring that this call may still take */
 };
 
 /* Element `index` of an area. */

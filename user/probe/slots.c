@@ -57,6 +57,8 @@ struct series *slot_series(struct capture *capture, enum metric_type type, uint3
 	slot->used = capture->closings;
 	if (slot->series)
 		return slot->series;
+	if (!*slot_owner(capture, number)) /* a rest of a series that is gone */
+		return NULL;
 	entry = slot_entry(capture, number);
 	slot->series = store_hold_series(capture->store, type, entry->key, entry->name_len,
 					 entry->key + ((entry->name_len + 7U) & ~7U), entry->tags_len);
@@ -108,6 +110,9 @@ static void slot_recycle(struct capture *capture, enum metric_type type, uint32_
 
 	series_release(slot->series);
 	*slot = (struct slot){};
+	/* A gauge that found no room in this window and finds some now must not overtake itself. */
+	if (type == METRIC_GAUGE)
+		capture->skeleton->bss->gauges_follow[capture->window] = 1;
 	entry_free(capture, *owner - 1);
 	*owner = 0;
 	undisturbed_begin(&before);

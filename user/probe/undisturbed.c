@@ -15,8 +15,10 @@ void undisturbed_begin(struct undisturbed *before)
 	if (before->policy < 0 || sched_getparam(0, &before->parameters) ||
 	    sched_setscheduler(0, SCHED_FIFO, &lowest)) {
 		before->policy = -1;
-		log_debug("cannot change maps at real-time priority: %s; the kernel may skip kprobes",
-			  strerror(errno));
+		log_warning(
+			"cannot change maps at real-time priority: %s; on a preemptible kernel kprobes may be "
+			"skipped meanwhile; give this process CAP_SYS_NICE",
+			strerror(errno));
 	}
 }
 
