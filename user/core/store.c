@@ -186,6 +186,37 @@ static struct series *series_new(struct store *store, enum metric_type type,
 	return series;
 }
 
+static void series_remove(struct store *store, struct series *series)
+{
+	TAILQ_REMOVE(&store->idle[series->type], series, idle);
+	table_remove(store, series);
+	store->count--;
+	series_free(series);
+}
+
+static bool series_is_touched(const struct series *series)
+{
+	for (unsigned int window = 0; window < WINDOWS; window++)
+		if (series->touched[window])
+			return true;
+	return false;
+}
+
+/* Makes room: the longest idle series goes, of any type. False: all were observed in a window still open. */
+static bool store_evict(struct store *store)
+{
+	struct series *oldest = NULL, *first;
+
+	for (size_t type = 0; type < METRIC_TYPES; type++) {
+		first = TAILQ_FIRST(&store->idle[type]);
+		if (first && !series_is_touched(first) && (!oldest || first->touched_at < oldest->touched_at))
+			oldest = first;
+	}
+	if (oldest)
+		series_remove(store, oldest);
+	return oldest;
+}
+
 /* The series of the name in store->name. */
 static struct series *store_find(struct store *store, enum metric_type type, size_t series_max)
 {
@@ -194,7 +225,7 @@ static struct series *store_find(struct store *store, enum metric_type type, siz
 
 	if (series)
 		return series;
-	if (store->count - store->held >= series_max) {
+	if (store->count - store->held >= series_max && !store_evict(store)) {
 		errno = ENOSPC;
 		return NULL;
 	}
@@ -276,6 +307,8 @@ void series_release(struct series *series)
 	series->store->held--;
 	series->touched_at = series->store->closings;
 	TAILQ_INSERT_TAIL(&series->store->idle[series->type], series, idle);
+	if (series->store->count - series->store->held > series->store->options.series_max)
+		store_evict(series->store);
 }
 
 void series_touch(struct series *series, unsigned int window)
@@ -296,10 +329,8 @@ void series_touch(struct series *series, unsigned int window)
 
 static bool series_is_idle(const struct series *series)
 {
-	for (unsigned int window = 0; window < WINDOWS; window++)
-		if (series->touched[window])
-			return false;
-	return series->store->closings - series->touched_at > types[series->type].idle_closings;
+	return !series_is_touched(series) &&
+	       series->store->closings - series->touched_at > types[series->type].idle_closings;
 }
 
 void store_drop_idle(struct store *store)
@@ -307,11 +338,7 @@ void store_drop_idle(struct store *store)
 	struct series *series;
 
 	for (size_t type = 0; type < METRIC_TYPES; type++) {
-		while ((series = TAILQ_FIRST(&store->idle[type])) && series_is_idle(series)) {
-			TAILQ_REMOVE(&store->idle[type], series, idle);
-			table_remove(store, series);
-			store->count--;
-			series_free(series);
-		}
+		while ((series = TAILQ_FIRST(&store->idle[type])) && series_is_idle(series))
+			series_remove(store, series);
 	}
 }

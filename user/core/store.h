@@ -20,7 +20,7 @@ struct store;
 struct series;
 
 struct store_options {
-	size_t series_max;	   /* series that are not held: over it store_series() returns NULL */
+	size_t series_max; /* series that are not held: over it the longest idle goes, or store_series() returns NULL */
 	bool exact_timers;	   /* keep raw samples, statistics to the last digit */
 	size_t set_exact_max;	   /* distinct values a set counts exactly */
 	const double *percentiles; /* as in store_set_percentiles() */
@@ -40,7 +40,7 @@ int store_set_percentiles(struct store *store, const double *percentiles, size_t
 /*
  * Finds or creates the series of raw name and tags bytes as they were sent (tags: the
  * text after "|#", len 0 for none; neither is NUL-terminated). The store owns the result;
- * it stays valid until store_close() drops it as idle. NULL and errno: ENOSPC, the limit
+ * it stays valid while a window holds something of it; fold into it at once. NULL and errno: ENOSPC, the limit
  * is reached; ENAMETOOLONG; ENOMEM.
  */
 struct series *store_series(struct store *store, enum metric_type type, const void *name, size_t name_len,

@@ -38,9 +38,24 @@ static const struct program_row program_rows[] = {
 };
 #define PROGRAM_ROWS (sizeof(program_rows) / sizeof(program_rows[0]))
 
+/* A function of a module, as IPv6 may be one, is in /proc/kallsyms only. */
+static bool module_has(const char *function)
+{
+	FILE *symbols = fopen("/proc/kallsyms", "re");
+	char line[512], name[256];
+	bool found = false;
+
+	if (!symbols)
+		return false;
+	while (!found && fgets(line, sizeof(line), symbols))
+		found = sscanf(line, "%*s %*s %255s", name) == 1 && strcmp(name, function) == 0;
+	fclose(symbols);
+	return found;
+}
+
 static bool kernel_has(const struct btf *kernel, const char *function)
 {
-	return btf__find_by_name_kind(kernel, function, BTF_KIND_FUNC) > 0;
+	return btf__find_by_name_kind(kernel, function, BTF_KIND_FUNC) > 0 || module_has(function);
 }
 
 static void choose_programs(struct capture *capture, enum capture_hook hook, const struct btf *kernel)
