@@ -96,13 +96,20 @@ static struct gauge_cell *gauge_at(const struct capture *capture, unsigned int w
  * The writes to several cells of one gauge, spelled differently ("#a,b", "#b,a"), have no
  * order among them. From now on they take the slow path, which has.
  */
-static void gauge_keep_slow(struct capture *capture, uint32_t number)
+static void keep_shared_gauges_slow(struct capture *capture)
 {
+	uint32_t number, cells = slot_cells(capture, METRIC_GAUGE);
+	const struct slot *slot;
 	unsigned int window;
 
-	for (window = 0; window < WINDOWS; window++) {
-		if (!gauge_at(capture, window, number)->slow)
-			gauge_at(capture, window, number)->slow = GAUGE_SLOW;
+	for (number = 0; number < cells; number++) {
+		slot = &capture->slots[capture->slot_base[METRIC_GAUGE] + number];
+		if (!slot->series || slot->used != capture->closings || !series_is_shared(slot->series))
+			continue;
+		for (window = 0; window < WINDOWS; window++) {
+			if (!gauge_at(capture, window, number)->slow)
+				gauge_at(capture, window, number)->slow = GAUGE_SLOW;
+		}
 	}
 }
 
@@ -119,8 +126,6 @@ static int drain_gauge(struct capture *capture, unsigned int window, uint32_t nu
 	*cell = (struct gauge_cell){};
 	if (seen.touched)
 		series_fold_gauge(series, window, seen.set, seen.value);
-	if (series_is_shared(series))
-		gauge_keep_slow(capture, number);
 	return 0;
 }
 
@@ -256,6 +261,7 @@ int drain_window(struct capture *capture, unsigned int window, struct error *err
 
 	drain_ledger(capture, window);
 	err = drain_cells(capture, window);
+	keep_shared_gauges_slow(capture);
 	err = drain_samples(capture, window) ?: err;
 	err = drain_hash(capture, window, window ? s->maps.buckets_1 : s->maps.buckets_0, take_bucket,
 			 &capture->buckets_full)
