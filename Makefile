@@ -20,7 +20,7 @@ PREFIX	?= /usr/local
 CFLAGS	?= -O2 -g
 FUZZ_SECONDS ?= 300
 
-LIBS	:= libbpf libelf zlib libevent_core libevent_extra yaml-0.1 jansson
+LIBS	:= libbpf libelf zlib libevent_core libevent_extra yaml-0.1 jansson libpcre2-8 ncursesw
 # Asked for only by the rules that compile, so that `make deps` works before they exist.
 lib_cflags = $(shell pkg-config --cflags $(LIBS))
 lib_ldlibs = $(shell pkg-config --libs $(LIBS)) -lm
@@ -169,7 +169,7 @@ $(FUZZERS): $(OUTPUT)/%: %.c $(FUZZ_SOURCES) $(FUZZ_HEADERS) $(OUTPUT)/flags
 	$(say) FUZZER $@
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) -std=gnu11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined \
-		-fno-sanitize-recover=all -Ibpf -Iuser $< $(FUZZ_SOURCES) -lm -o $@
+		-fno-sanitize-recover=all -Ibpf -Iuser $< $(FUZZ_SOURCES) -lpcre2-8 -lm -o $@
 
 $(OUTPUT)/venv/ready: tests/requirements.txt
 	$(say) VENV $(@D)

@@ -152,32 +152,43 @@ struct record {
 };
 
 /*
- * The ledger: for datagrams and for lines, seen = accepted + rejected + lost, reason by
- * reason. Each row is (enum suffix, exported name, meaning). Kernel and daemon each keep
+ * The ledger: for datagrams, sends on TCP streams and lines, seen = accepted + rejected + lost,
+ * reason by reason. Each row is (enum suffix, exported name, meaning). Kernel and daemon each keep
  * one per window; the sum of both is what is exported.
  */
-#define LEDGER(X)                                                                                       \
-	X(DATAGRAMS_SEEN, "datagrams.seen", "sent to a captured port")                                  \
-	X(DATAGRAMS_ACCEPTED, "datagrams.accepted", "parsed, in the kernel or in the daemon")           \
-	X(DATAGRAMS_EMPTY, "datagrams.rejected.empty", "no payload")                                    \
-	X(DATAGRAMS_OVERSIZE, "datagrams.rejected.oversize", "longer than UDP can carry")               \
-	X(DATAGRAMS_RING_FULL, "datagrams.lost.ring_full", "slow path: the ring was full")              \
-	X(DATAGRAMS_UNREADABLE, "datagrams.lost.unreadable", "payload could not be read")               \
-	X(DATAGRAMS_CORKED, "datagrams.lost.corked", "piece of a corked datagram (MSG_MORE, UDP_CORK)") \
-	X(DATAGRAMS_SKIPPED, "datagrams.lost.skipped", "kernel skipped the program (recursion_misses)") \
-	X(LINES_SEEN, "lines.seen", "non-empty lines in accepted datagrams")                            \
-	X(LINES_ACCEPTED, "lines.accepted", "folded into a series")                                     \
-	X(LINES_NAME, "lines.rejected.name", "no name before the colon")                                \
-	X(LINES_VALUE, "lines.rejected.value", "no value, or not a finite decimal number")              \
-	X(LINES_TYPE, "lines.rejected.type", "no type, or not c, ms, g, s, h, d")                       \
-	X(LINES_RATE, "lines.rejected.rate", "sample rate not above 0 and at most 1")                   \
-	X(LINES_FIELD, "lines.rejected.field", "a field that is neither rate nor tags nor known")       \
-	X(LINES_TOO_LONG, "lines.rejected.too_long", "longer than the daemon accepts")                  \
-	X(LINES_SERIES_LIMIT, "lines.lost.series_limit", "limits.series reached")                       \
-	X(LINES_RING_FULL, "lines.lost.ring_full", "slow path: the ring was full")                      \
-	X(SLOW_DATAGRAMS, "slow.datagrams", "datagrams that took the slow path whole")                  \
-	X(SLOW_LINES, "slow.lines", "lines that took the slow path")                                    \
-	X(RETRIED, "slow.retried", "payloads read at the return of the send, after a page fault")       \
+#define LEDGER(X)                                                                                         \
+	X(DATAGRAMS_SEEN, "datagrams.seen", "sent to a captured port or socket")                          \
+	X(DATAGRAMS_ACCEPTED, "datagrams.accepted", "parsed, in the kernel or in the daemon")             \
+	X(DATAGRAMS_EMPTY, "datagrams.rejected.empty", "no payload")                                      \
+	X(DATAGRAMS_OVERSIZE, "datagrams.rejected.oversize", "longer than UDP can carry")                 \
+	X(DATAGRAMS_RING_FULL, "datagrams.lost.ring_full", "slow path: the ring was full")                \
+	X(DATAGRAMS_UNREADABLE, "datagrams.lost.unreadable", "payload could not be read")                 \
+	X(DATAGRAMS_CORKED, "datagrams.lost.corked", "piece of a corked datagram (MSG_MORE, UDP_CORK)")   \
+	X(DATAGRAMS_SKIPPED, "datagrams.lost.skipped", "kernel skipped the program (recursion_misses)")   \
+	X(LINES_SEEN, "lines.seen", "non-empty lines in accepted datagrams and streams")                  \
+	X(LINES_ACCEPTED, "lines.accepted", "folded into a series")                                       \
+	X(LINES_NAME, "lines.rejected.name", "no name before the colon")                                  \
+	X(LINES_VALUE, "lines.rejected.value", "no value, or not a finite decimal number")                \
+	X(LINES_TYPE, "lines.rejected.type", "no type, or not c, ms, g, s, h, d")                         \
+	X(LINES_RATE, "lines.rejected.rate", "sample rate not above 0 and at most 1")                     \
+	X(LINES_FIELD, "lines.rejected.field", "a field that is neither rate nor tags nor known")         \
+	X(LINES_TOO_LONG, "lines.rejected.too_long", "longer than the daemon accepts")                    \
+	X(LINES_TIMESTAMP, "lines.rejected.timestamp",                                                    \
+	  "timestamp not in the past, or on a type other than c and g")                                   \
+	X(LINES_EVENT, "lines.rejected.event", "malformed event or service check")                        \
+	X(LINES_UNTERMINATED, "lines.rejected.unterminated", "a TCP connection ended within the line")    \
+	X(LINES_SERIES_LIMIT, "lines.lost.series_limit", "limits.series reached")                         \
+	X(LINES_RING_FULL, "lines.lost.ring_full", "slow path: the ring was full")                        \
+	X(LINES_CONTINUED, "lines.continued", "values behind the first of a line; each counts as a line") \
+	X(EVENTS, "lines.events", "events among the accepted lines")                                      \
+	X(SERVICE_CHECKS, "lines.service_checks", "service checks among the accepted lines")              \
+	X(STREAMS_SEEN, "streams.seen", "sends on TCP connections to a captured port")                    \
+	X(STREAMS_ACCEPTED, "streams.accepted", "read; their lines are counted as lines")                 \
+	X(STREAMS_RING_FULL, "streams.lost.ring_full", "the ring was full")                               \
+	X(STREAMS_UNREADABLE, "streams.lost.unreadable", "bytes could not be read")                       \
+	X(SLOW_DATAGRAMS, "slow.datagrams", "datagrams that took the slow path whole")                    \
+	X(SLOW_LINES, "slow.lines", "lines that took the slow path")                                      \
+	X(RETRIED, "slow.retried", "payloads read at the return of the send, after a page fault")         \
 	X(ABSORBED, "absorbed", "datagrams ended at the sender")
 
 enum ledger_counter {
@@ -189,7 +200,7 @@ enum ledger_counter {
 
 /* One per (window, CPU) in the kernel; sized to whole cache lines. */
 struct ledger {
-	__u64 n[24];
+	__u64 n[40];
 };
 
 #define SIZE_IS(type, bytes) \
@@ -203,7 +214,7 @@ SIZE_IS(struct bucket_key, 8);
 SIZE_IS(struct member_key, 24);
 SIZE_IS(struct raw_sample, 16);
 SIZE_IS(struct record, 24);
-SIZE_IS(struct ledger, 192);
-_Static_assert(LEDGER_COUNTERS <= 24, "contract: struct ledger is too small");
+SIZE_IS(struct ledger, 320);
+_Static_assert(LEDGER_COUNTERS <= 40, "contract: struct ledger is too small");
 
 #endif /* KSTATSD_H */

@@ -18,6 +18,12 @@ struct percentile_stats {
 	double sum, sum_squares, mean;
 };
 
+/* Samples below one limit and not below the one before it: statsd's histogram.bin_LIMIT. */
+struct bin_stats {
+	double limit; /* exclusive; INFINITY: "inf" */
+	double count;
+};
+
 struct timer_stats {
 	double count;						  /* weighted by 1/rate, as in statsd */
 	double sum, sum_squares, mean, median, std, upper, lower; /* over samples, not weighted */
@@ -39,6 +45,29 @@ struct metric {
 	};
 	/* Timers only: snapshot->percentile_count entries; an entry with count 0 is not to be sent. */
 	const struct percentile_stats *percentiles;
+	/* Timers only: statsd's histogram bins, in the order of their limits. */
+	const struct bin_stats *bins;
+	size_t bin_count;
+	/* Unix seconds that the sender gave ("|T"): the value stands for itself, nothing was added to it. 0: the snapshot's. */
+	int64_t timestamp;
+	/* Sent again without an observation: a counter, a set or a timer of nothing, a gauge as it was. */
+	bool idle;
+};
+
+enum event_kind {
+	EVENT_EVENT,	     /* _e{5,4}:title|text */
+	EVENT_SERVICE_CHECK, /* _sc|name|0 */
+};
+
+/* A DogStatsD event or service check. Text is UTF-8, NUL-terminated, never NULL, "" where nothing was sent. */
+struct event {
+	enum event_kind kind;
+	const char *title; /* of an event; the name of a service check */
+	const char *text;  /* of an event; the message of a service check */
+	const char *tags;  /* canonical, as a metric's */
+	const char *host, *aggregation_key, *priority, *source_type, *alert_type;
+	int64_t timestamp;   /* Unix seconds; the sender's, else that of the snapshot */
+	unsigned int status; /* of a service check: 0 ok, 1 warning, 2 critical, 3 unknown */
 };
 
 struct snapshot {
@@ -46,8 +75,10 @@ struct snapshot {
 	double seconds;		   /* the window's true length */
 	const double *percentiles; /* as configured, e.g. 90, 99.9, -10 */
 	size_t percentile_count;
-	const struct metric *metrics; /* sorted by type, then name, then tags */
+	const struct metric *metrics; /* sorted by type, then name, then tags, then timestamp */
 	size_t count;
+	const struct event *events; /* as they came */
+	size_t event_count;
 };
 
 struct snapshot *snapshot_ref(struct snapshot *snapshot);
