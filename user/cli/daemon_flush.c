@@ -50,6 +50,7 @@ int daemon_flush(struct daemon *daemon, enum flush_reason reason, struct error *
 	if (err)
 		goto out_failed;
 	daemon->window_opened = now;
+	daemon_note_messages(daemon);
 	daemon->counts.flushes++;
 	err = daemon_count_self(daemon, window, timestamp);
 	if (err) {
