@@ -18,6 +18,7 @@ PATIENCE = float(os.environ.get("KSTATSD_PATIENCE") or 20)  # seconds; more unde
 
 ENTRY_HOOKS = ("fentry", "kprobe")
 LEDGER_PREFIX = "kstatsd."
+EVENT_TYPES = ("event", "service_check")
 SO_RCVBUFFORCE = 33  # Python has no name for it
 
 
@@ -75,11 +76,14 @@ class Window:
         self.metrics = metrics
         self.ledger = {}
         self.by_key = {}
+        self.events = [metric for metric in metrics if metric["type"] in EVENT_TYPES]
         for metric in metrics:
+            if metric["type"] in EVENT_TYPES:
+                continue
             name = metric["name"]
             if name.startswith(LEDGER_PREFIX):
                 name = name[len(LEDGER_PREFIX):]
-                self.ledger[name] = self.ledger.get(name, 0) + metric["count"]
+                self.ledger[name] = self.ledger.get(name, 0) + metric.get("count", metric.get("value"))
             else:
                 key = name + (";" + metric["tags"] if metric.get("tags") else "")
                 self.by_key.setdefault(key, []).append(metric)
@@ -113,7 +117,8 @@ def assert_ledger_balances(ledger):
 class Daemon:
     """One `kstatsd run` with a configuration of its own."""
 
-    def __init__(self, folder, *settings, hook="auto", interval="600s", ports=None, command_prefix=()):
+    def __init__(self, folder, *settings, hook="auto", interval="600s", ports=None, command_prefix=(),
+                 config=None):
         self.folder = str(folder)
         self.ports = ports or [free_port()]
         self.runtime = os.path.join(self.folder, "run")
@@ -123,6 +128,7 @@ class Daemon:
         self.stdout = os.path.join(self.folder, "stdout")
         self.stderr = os.path.join(self.folder, "stderr")
         self.prefix = list(command_prefix)
+        self.config = config  # a file; the settings win over it
         self.process = None
         self.read_to = 0
         self.ledger = {}
@@ -132,7 +138,8 @@ class Daemon:
         return self.ports[0]
 
     def arguments(self):
-        return [word for setting in self.settings for word in ("-s", setting)]
+        file = ["-c", str(self.config)] if self.config else []
+        return file + [word for setting in self.settings for word in ("-s", setting)]
 
     def start(self):
         os.makedirs(self.folder, exist_ok=True)
