@@ -10,6 +10,9 @@
 
 extern const struct config_key config_keys[];
 
+/* Setters of config_store.c. */
+config_set_fn config_set_delete, config_set_delete_idle, config_set_histogram;
+
 /* A key of `config_keys` by its path; NULL when there is none. */
 const struct config_key *config_key_find(const char *path);
 
