@@ -126,6 +126,18 @@ static enum ledger_counter fold_parsed(struct ingest *ingest, unsigned int windo
 	return LEDGER_LINES_ACCEPTED;
 }
 
+/* Copies a line to where the parser wants it. False: it is too long. */
+static bool scratch_load(struct scratch *s, const void *line, size_t len)
+{
+	if (len > LINE_MAX_BYTES)
+		return false;
+	memcpy(s->payload, line, len);
+	s->payload[len] = '\n';
+	s->len = (__u32)len;
+	cursor_set(s, 0);
+	return true;
+}
+
 static void ingest_line(struct ingest *ingest, unsigned int window, const uint8_t *line, size_t len,
 			struct ledger *ledger)
 {
@@ -135,14 +147,10 @@ static void ingest_line(struct ingest *ingest, unsigned int window, const uint8_
 		return;
 	ledger->n[LEDGER_LINES_SEEN]++;
 	ledger->n[LEDGER_SLOW_LINES]++;
-	if (len > LINE_MAX_BYTES) {
+	if (!scratch_load(s, line, len)) {
 		ledger->n[LEDGER_LINES_TOO_LONG]++;
 		return;
 	}
-	memcpy(s->payload, line, len);
-	s->payload[len] = '\n';
-	s->len = (__u32)len;
-	cursor_set(s, 0);
 	switch (parse_line(s)) {
 	case PARSE_OK:
 		ledger->n[fold_parsed(ingest, window)]++;
@@ -154,6 +162,36 @@ static void ingest_line(struct ingest *ingest, unsigned int window, const uint8_
 		ledger->n[LEDGER_LINES_TOO_LONG]++;
 		break;
 	}
+}
+
+size_t ingest_explain(struct ingest *ingest, const void *line, size_t len, int64_t now,
+		      struct line_fault *faults, size_t max)
+{
+	struct scratch *s = &ingest->scratch;
+	struct line_fault fault = { .reason = LEDGER_LINES_TOO_LONG, .at = LINE_MAX_BYTES };
+	double number;
+
+	(void)now;
+	if (!len)
+		return 0;
+	if (scratch_load(s, line, len)) {
+		switch (parse_line(s)) {
+		case PARSE_OK:
+			if (line_value(s, &number))
+				fault = (struct line_fault){ LEDGER_LINES_VALUE, s->line.value_text.at };
+			else if (line_weight(s, &number))
+				fault = (struct line_fault){ LEDGER_LINES_RATE, s->line.rate.at };
+			else
+				return 0;
+			break;
+		default:
+			fault = (struct line_fault){ s->line.reason, 0 };
+			break;
+		}
+	}
+	if (max)
+		faults[0] = fault;
+	return 1;
 }
 
 void ingest_lines(struct ingest *ingest, unsigned int window, const void *data, size_t len,

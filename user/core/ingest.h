@@ -34,4 +34,18 @@ void ingest_lines(struct ingest *ingest, unsigned int window, const void *data, 
 void ingest_datagrams(struct ingest *ingest, unsigned int window, const void *data, size_t len,
 		      uint32_t segment, struct ledger *ledger);
 
+/* What is wrong with a value of a line. */
+struct line_fault {
+	enum ledger_counter reason; /* as ingest_lines() would count it */
+	size_t at;		    /* byte of the line where the fault is, at most its length */
+};
+
+/*
+ * Why ingest_lines() would reject a line (without its newline) at the time `now` (Unix seconds),
+ * or values of it: writes at most `max` faults, in the order of the line, and returns how many there
+ * are. 0: the line is good. Folds and counts nothing.
+ */
+size_t ingest_explain(struct ingest *ingest, const void *line, size_t len, int64_t now,
+		      struct line_fault *faults, size_t max);
+
 #endif /* CORE_INGEST_H */
