@@ -15,6 +15,7 @@
 #include <sys/queue.h>
 #include "core/distinct.h"
 #include "core/name.h"
+#include "core/passing.h"
 #include "core/statistics.h"
 #include "core/store.h"
 #include "core/sum.h"
@@ -64,6 +65,7 @@ struct store {
 	struct series **table; /* open addressing, linear probing; size: a power of two */
 	size_t table_size, count, held;
 	struct series *touched[WINDOWS];
+	struct passing passing[WINDOWS];
 	uint64_t closings;
 	struct series_list idle[METRIC_TYPES];
 	struct canonical_name name; /* scratch of store_series() */

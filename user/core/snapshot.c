@@ -3,7 +3,7 @@
  * Closing a window. A snapshot is one allocation that holds all it points to, made before
  * anything is changed: without memory for it, the window stays as it was.
  *
- *     | refs | snapshot | metrics | percentile entries | percentiles | names and tags |
+ *     | refs | snapshot | metrics | events | percentile entries | percentiles | names, tags, messages |
  */
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +19,7 @@ struct block {
 struct layout {
 	size_t metrics, timers, text_bytes;
 	struct metric *metric;
+	struct event *events;
 	struct percentile_stats *percentiles;
 	char *text;
 };
@@ -42,8 +43,11 @@ void snapshot_free(struct snapshot *snapshot)
 
 static void layout_measure(struct layout *layout, const struct store *store, unsigned int window)
 {
+	const struct passing *passing = &store->passing[window];
 	const struct series *series;
 
+	layout->metrics = passing->stamped_count;
+	layout->text_bytes = passing_text_bytes(passing);
 	for (series = store->touched[window]; series; series = series->touched_next[window]) {
 		layout->metrics++;
 		layout->timers += series->type == METRIC_TIMER;
@@ -51,19 +55,20 @@ static void layout_measure(struct layout *layout, const struct store *store, uns
 	}
 }
 
-static struct snapshot *snapshot_new(const struct store *store, struct layout *layout)
+static struct snapshot *snapshot_new(const struct store *store, struct layout *layout, size_t events)
 {
 	size_t wanted = store->options.percentile_count, entries = layout->timers * wanted;
 	struct block *block;
 	double *percentiles;
 
 	block = malloc(sizeof(*block) + layout->metrics * sizeof(*layout->metric) +
-		       entries * sizeof(*layout->percentiles) + wanted * sizeof(*percentiles) +
-		       layout->text_bytes);
+		       events * sizeof(*layout->events) + entries * sizeof(*layout->percentiles) +
+		       wanted * sizeof(*percentiles) + layout->text_bytes);
 	if (!block)
 		return NULL;
 	layout->metric = block->metrics;
-	layout->percentiles = (struct percentile_stats *)(block->metrics + layout->metrics);
+	layout->events = (struct event *)(block->metrics + layout->metrics);
+	layout->percentiles = (struct percentile_stats *)(layout->events + events);
 	percentiles = (double *)(layout->percentiles + entries);
 	layout->text = (char *)(percentiles + wanted);
 
@@ -74,6 +79,8 @@ static struct snapshot *snapshot_new(const struct store *store, struct layout *l
 		.percentile_count = wanted,
 		.metrics = block->metrics,
 		.count = layout->metrics,
+		.events = layout->events,
+		.event_count = events,
 	};
 	return &block->snapshot;
 }
@@ -125,7 +132,13 @@ static int metric_compare(const void *a, const void *b)
 	if (one->type != other->type)
 		return one->type < other->type ? -1 : 1;
 	order = strcmp(one->name, other->name);
-	return order ? order : strcmp(one->tags, other->tags);
+	order = order ? order : strcmp(one->tags, other->tags);
+	if (order)
+		return order;
+	if (one->timestamp != other->timestamp)
+		return one->timestamp < other->timestamp ? -1 : 1;
+	/* Values of one time: as they came, which is how their text lies. */
+	return one->name < other->name ? -1 : one->name > other->name;
 }
 
 static void window_reset(struct store *store, unsigned int window)
@@ -139,6 +152,7 @@ static void window_reset(struct store *store, unsigned int window)
 		series_reset(series, window);
 	}
 	store->touched[window] = NULL;
+	passing_release(&store->passing[window]);
 }
 
 struct snapshot *store_close(struct store *store, unsigned int window, int64_t timestamp, double seconds)
@@ -148,13 +162,14 @@ struct snapshot *store_close(struct store *store, unsigned int window, int64_t t
 	struct series *series;
 
 	layout_measure(&layout, store, window);
-	snapshot = snapshot_new(store, &layout);
+	snapshot = snapshot_new(store, &layout, store->passing[window].event_count);
 	if (!snapshot)
 		return NULL;
 	snapshot->timestamp = timestamp;
 	snapshot->seconds = seconds;
 	for (series = store->touched[window]; series; series = series->touched_next[window])
 		metric_fill(&layout, series, window);
+	passing_fill(&store->passing[window], timestamp, layout.metric, layout.events, layout.text);
 	qsort(block_of(snapshot)->metrics, snapshot->count, sizeof(struct metric), metric_compare);
 
 	window_reset(store, window);

@@ -34,6 +34,10 @@ struct store *store_new(const struct store_options *options)
 	store->options = *options;
 	store->options.percentiles = NULL;
 	store->options.percentile_count = 0;
+	if (!store->options.stamped_max)
+		store->options.stamped_max = STAMPED_MAX;
+	if (!store->options.events_max)
+		store->options.events_max = EVENTS_MAX;
 	for (size_t type = 0; type < METRIC_TYPES; type++)
 		TAILQ_INIT(&store->idle[type]);
 	store->table_size = TABLE_MIN;
@@ -63,6 +67,8 @@ void store_free(struct store *store)
 	for (size_t i = 0; store->table && i < store->table_size; i++)
 		if (store->table[i])
 			series_free(store->table[i]);
+	for (unsigned int window = 0; window < WINDOWS; window++)
+		passing_release(&store->passing[window]);
 	free(store->table);
 	free((void *)store->options.percentiles);
 	free(store);
@@ -242,15 +248,37 @@ static struct series *store_find(struct store *store, enum metric_type type, siz
 	return series;
 }
 
+int store_check_name(struct store *store, enum metric_type type, const void *name, size_t name_len,
+		     const void *tags, size_t tags_len)
+{
+	(void)type;
+	return canonical_name_make(&store->name, name, name_len, tags, tags_len);
+}
+
 /* The same by raw bytes. */
 static struct series *store_find_raw(struct store *store, enum metric_type type, const void *name,
 				     size_t name_len, const void *tags, size_t tags_len, size_t series_max)
 {
-	if (canonical_name_make(&store->name, name, name_len, tags, tags_len)) {
+	if (store_check_name(store, type, name, name_len, tags, tags_len)) {
 		errno = ENAMETOOLONG;
 		return NULL;
 	}
 	return store_find(store, type, series_max);
+}
+
+int store_add_stamped(struct store *store, unsigned int window, enum metric_type type, const void *name,
+		      size_t name_len, const void *tags, size_t tags_len, double value, int64_t time)
+{
+	int err = store_check_name(store, type, name, name_len, tags, tags_len);
+
+	return err ? err
+		   : passing_add_stamped(&store->passing[window], store->options.stamped_max, type,
+					 &store->name, value, time);
+}
+
+int store_add_event(struct store *store, unsigned int window, const struct event *event)
+{
+	return passing_add_event(&store->passing[window], store->options.events_max, event);
 }
 
 struct series *store_series(struct store *store, enum metric_type type, const void *name, size_t name_len,
