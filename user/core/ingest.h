@@ -46,7 +46,7 @@ struct line_fault {
 
 /*
  * Why ingest_lines() would reject a line (without its newline) at the time `now` (Unix seconds),
- * or values of it: writes at most `max` faults, in the order of the line, and returns how many there
+ * or values of it: writes at most `max` faults, in the order of the values, and returns how many there
  * are. 0: the line is good. Folds and counts nothing.
  */
 size_t ingest_explain(struct ingest *ingest, const void *line, size_t len, int64_t now,
