@@ -400,6 +400,30 @@ static void test_bounds(void **state)
 	snapshot_free(snapshot);
 }
 
+/* What is carried into another window comes before what that one holds, and counts towards the bound. */
+static void test_carry(void **state)
+{
+	static const char first[] = "a:1|c|T1\nb:2|c|T1\n_sc|a|0",
+			  second[] = "a:2|c|T1\nc:3|c|T1\nd:4|c|T1\n_e{1,0}:b|";
+	struct snapshot *snapshot;
+
+	(void)state;
+	ingest_lines(ingest, 1, second, strlen(second), &ledger);
+	ingest_lines(ingest, 0, first, strlen(first), &ledger);
+	assert_int_equal(ledger.n[LEDGER_LINES_SERIES_LIMIT], 1); /* three and one make four */
+	assert_int_equal(store_carry(store, 0, 1), 0);
+	snapshot = fold("");
+	assert_int_equal(snapshot->count + snapshot->event_count, 0);
+	snapshot_free(snapshot);
+	snapshot = store_close(store, 1, NOW, 10);
+	assert_non_null(snapshot);
+	assert_string_equal(spell(snapshot), "a|:=1@1 a|:=2@1 c|:=3@1 d|:=4@1");
+	assert_int_equal(snapshot->event_count, 2);
+	assert_string_equal(snapshot->events[0].title, "a");
+	assert_string_equal(snapshot->events[1].title, "b");
+	snapshot_free(snapshot);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -412,6 +436,7 @@ int main(void)
 		cmocka_unit_test(test_events),
 		cmocka_unit_test(test_service_checks),
 		cmocka_unit_test_setup_teardown(test_bounds, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_carry, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("ingest", tests, NULL, NULL);

@@ -141,6 +141,65 @@ int passing_add_event(struct passing *passing, size_t max, const struct event *e
 	return 0;
 }
 
+/* Makes room in `to` for all that `more` has. */
+static int passing_reserve(struct passing *to, const struct passing *more)
+{
+	void *stamped = to->stamped, *events = to->events;
+	int err;
+
+	err = array_grow(&stamped, &to->stamped_room, to->stamped_count, more->stamped_count,
+			 sizeof(*to->stamped));
+	to->stamped = stamped;
+	if (err)
+		return err;
+	err = array_grow(&events, &to->event_room, to->event_count, more->event_count, sizeof(*to->events));
+	to->events = events;
+	if (err)
+		return err;
+	err = texts_grow(&to->names, more->names.used, SIZE_MAX);
+	return err ? err : texts_grow(&to->messages, more->messages.used, SIZE_MAX);
+}
+
+static char *texts_copy(char *to, const struct texts *texts)
+{
+	if (texts->used)
+		memcpy(to, texts->bytes, texts->used);
+	return to + texts->used;
+}
+
+int passing_carry(struct passing *from, struct passing *to)
+{
+	struct passing all = *from;
+	int err = passing_reserve(&all, to);
+
+	*from = all; /* arrays may have moved */
+	if (err)
+		return err;
+	for (size_t i = 0; i < to->stamped_count; i++) {
+		struct stamped *stamped = &all.stamped[all.stamped_count++];
+
+		*stamped = to->stamped[i];
+		stamped->name += all.names.used;
+		stamped->tags += all.names.used;
+	}
+	for (size_t i = 0; i < to->event_count; i++) {
+		struct kept_event *event = &all.events[all.event_count++];
+
+		*event = to->events[i];
+		event->strings += all.messages.used;
+	}
+	if (to->names.used)
+		texts_copy(all.names.bytes + all.names.used, &to->names);
+	if (to->messages.used)
+		texts_copy(all.messages.bytes + all.messages.used, &to->messages);
+	all.names.used += to->names.used;
+	all.messages.used += to->messages.used;
+	passing_release(to);
+	*to = all;
+	*from = (struct passing){};
+	return 0;
+}
+
 size_t passing_text_bytes(const struct passing *passing)
 {
 	return passing->names.used + passing->messages.used;
@@ -157,13 +216,6 @@ static void event_fill(const struct kept_event *kept, int64_t timestamp, const c
 		*event_string(event, i) = text;
 		text += strlen(text) + 1;
 	}
-}
-
-static char *texts_copy(char *to, const struct texts *texts)
-{
-	if (texts->used)
-		memcpy(to, texts->bytes, texts->used);
-	return to + texts->used;
 }
 
 void passing_fill(const struct passing *passing, int64_t timestamp, struct metric *metrics,

@@ -46,6 +46,9 @@ int passing_add_stamped(struct passing *passing, size_t max, enum metric_type ty
 /* Copies an event; a timestamp of 0 is that of the snapshot. -ENOSPC, -ENOMEM. */
 int passing_add_event(struct passing *passing, size_t max, const struct event *event);
 
+/* Moves all of `from` before what `to` holds. -ENOMEM: both are as they were. */
+int passing_carry(struct passing *from, struct passing *to);
+
 /* Bytes that passing_fill() writes to `text`. */
 size_t passing_text_bytes(const struct passing *passing);
 
