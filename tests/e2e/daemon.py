@@ -72,14 +72,12 @@ def flood_result(process):
 class Window:
     """What one or several flushes wrote, by metric name."""
 
-    def __init__(self, metrics):
-        self.metrics = metrics
+    def __init__(self, lines):
+        self.metrics = [line for line in lines if line["type"] not in EVENT_TYPES]
+        self.events = [line for line in lines if line["type"] in EVENT_TYPES]
         self.ledger = {}
         self.by_key = {}
-        self.events = [metric for metric in metrics if metric["type"] in EVENT_TYPES]
-        for metric in metrics:
-            if metric["type"] in EVENT_TYPES:
-                continue
+        for metric in self.metrics:
             name = metric["name"]
             if name.startswith(LEDGER_PREFIX):
                 name = name[len(LEDGER_PREFIX):]

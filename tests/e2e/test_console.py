@@ -14,7 +14,7 @@ from sums import check_mixed, check_totals
 # Names in the order in which they are sorted, so that statsd, which shows the oldest first, shows the same.
 LINES = (["a.b:3|c", "a.c:1|c", "hits:1|c|@0.1", "tag:1|c|#env:prod", "x y/z:2|c", "bad line",
           "g1:4|g", "g1:+2.5|g", "neg:-3|g", "t.few:1.5|ms", "t.few:2|ms"]
-         + [f"t.many:{i * 7 % 50}|ms" for i in range(140)] + ["t.one:5|ms", "u:1|s"])
+         + [f"t.many:{i * 7 % 50}|ms" for i in range(140)] + ["t.one:5|ms", "u:1|s", "w:1|c:2|c|@0.5:x|c"])
 PLENTY = [f"plenty.{i:03}:{i}|c" for i in range(60)]
 
 
@@ -88,8 +88,9 @@ def test_same_answers_as_statsd(tmp_path, console):
                 assert ours.ask(command, b"\n") == theirs.ask(command, b"\n") == "ERROR\n", command
             keys = [re.findall(r"^((?:uptime|messages|graphite)[\w.]*): \d+$", talk.ask("stats"), re.M)
                     for talk in (theirs, ours)]
+            assert "messages.bad_lines_seen: 2\n" in theirs.ask("stats")
             assert [key for key in keys[0] if not key.startswith("graphite.")] == keys[1]
-            assert "messages.bad_lines_seen: 1\n" in ours.ask("stats")
+            assert "messages.bad_lines_seen: 2\n" in ours.ask("stats")
             theirs.say("quit\n")
             ours.say("quit\n")
             assert theirs.hear_all() == ours.hear_all() == ""
@@ -117,6 +118,7 @@ def test_stats_and_lines_seen(console):
         stats = talk.ask("stats")
         assert "messages.bad_lines_seen: 3\n" in stats and "messages.last_msg_seen: 0\n" in stats
         config = talk.ask("config", b"prefixStats: statsd\n")
+        assert "\ndeleteCounters: true\n" in config
         assert config.startswith("\n") and "\nflushInterval: 600000\n" in config and f"\nport: {one.port}\n" in config
 
 

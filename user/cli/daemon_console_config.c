@@ -67,6 +67,20 @@ static void rows_add_names(struct text *text, const struct format_options *names
 			row_add_element(text, "calculatedTimerMetrics", count++, timer_metric_names[i]);
 }
 
+static void rows_add_idle(struct text *text, const struct idle_options *idle)
+{
+	static const char *const keys[METRIC_TYPES] = {
+		[METRIC_COUNTER] = "deleteCounters",
+		[METRIC_TIMER] = "deleteTimers",
+		[METRIC_GAUGE] = "deleteGauges",
+		[METRIC_SET] = "deleteSets",
+	};
+
+	for (size_t type = 0; type < METRIC_TYPES; type++)
+		row_add(text, keys[type], idle->sent[type] ? "false" : "true");
+	row_add_number(text, "gaugesMaxTTL", (double)idle->gauge_closings);
+}
+
 void daemon_console_config(void *context, char *arguments, struct text *text)
 {
 	const struct config *config = &((const struct daemon *)context)->config;
@@ -84,5 +98,6 @@ void daemon_console_config(void *context, char *arguments, struct text *text)
 	rows_add_address(text, "mgmt_address", "mgmt_port", config->console);
 	for (size_t i = 0; i < config->graphite_count; i++)
 		rows_add_address(text, "graphiteHost", "graphitePort", config->graphite[i].address);
+	rows_add_idle(text, &config->idle);
 	rows_add_names(text, &config->names);
 }
