@@ -72,7 +72,7 @@ def add_sizes():
          cgroup=outcome({}, datagrams=0))
 
 
-def add_lines():
+def add_syntax():
     """What the kernel leaves to the daemon, beside what it does not."""
     case("lines.values", "sendto", "", "NAME:1|c\nNAME:2|c:4|c|@0.5\nNAME:8:16|c\nNAME:0x20|c", {"NAME": 67},
          {"lines.seen": 6, "lines.continued": 2, "slow.lines": 5})
@@ -143,7 +143,8 @@ def add_lines():
          {"lines.accepted": 2})
 
 
-for add in (add_addresses, add_segments, add_sizes, add_pieces_of_datagrams, add_memory, add_circumstances, add_lines):
+for add in (add_addresses, add_segments, add_sizes, add_pieces_of_datagrams, add_memory, add_circumstances, add_lines,
+            add_syntax):
     add()
 
 
