@@ -110,17 +110,22 @@ def same_series(values, key, name):
 
 
 def explain(different, one, limit=12):
-    """What was sent for the series that differ, and both outputs of them."""
+    """What was sent for the series that differ, and both outputs of them, once for each."""
     text = [f"{len(different)} differences, the first:"]
     lines = [line for datagram in one.sent for line in datagram.split(b"\n") if line]
-    for name, (wanted, found) in sorted(different.items())[:limit]:
-        text.append(f"\n{name}: expected {wanted}, kstatsd {found}")
-        keys = {key for key in map(sanitised, lines) if len(key) > 3 and key in name}
-        key = max(keys, key=len, default=None)
-        if key:
-            text += [f"    sent     {line!r}" for line in lines if sanitised(line) == key][:20]
-            text += [f"    {who:8} {other} {value!r}" for who, values in (("statsd", one.statsd), ("kstatsd", one.kstatsd))
-                     for other, value in same_series(values, key, name)]
+    by_key = {}
+    for line in lines:
+        by_key.setdefault(sanitised(line), []).append(line)
+    explained = set()
+    for name, (wanted, found) in sorted(different.items())[:limit * 4]:
+        text.append(f"{name}: expected {wanted}, kstatsd {found}")
+        key = max((key for key in by_key if key and same_series({name: 0}, key, name)), key=len, default=None)
+        if key is None or (key, name.partition(";")[2]) in explained or len(explained) >= limit:
+            continue
+        explained.add((key, name.partition(";")[2]))
+        text += [f"    sent     {line!r}" for line in by_key[key]][:20]
+        text += [f"    {who:8} {other} {value!r}" for who, values in (("statsd", one.statsd), ("kstatsd", one.kstatsd))
+                 for other, value in same_series(values, key, name)]
     return "\n".join(text)
 
 

@@ -185,8 +185,10 @@ LIKE_STATSD = ("flush.rates=interval", f"flush.interval={INTERVAL}s", "internal_
 
 
 def settings_of(options):
-    """kstatsd's -s for a configuration of statsd."""
+    """kstatsd's -s for a configuration of statsd, which takes one percentile without a list."""
     settings = list(LIKE_STATSD)
+    if isinstance(options.get("percentThreshold", []), (int, float)):
+        options = {**options, "percentThreshold": [options["percentThreshold"]]}
     settings += [f"{KEYS[key]}={json.dumps(value)}" for key, value in options.items() if key in KEYS]
     graphite = {"legacyNamespace": True, **options.get("graphite", {})}
     settings += [f"{GRAPHITE_KEYS[key]}={json.dumps(value)}" for key, value in graphite.items()]
