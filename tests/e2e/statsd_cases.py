@@ -58,7 +58,7 @@ def add_types():
     case("timers.90", NEW, timers("t", *sizes))
     case("timers.many", {**NEW, "percentThreshold": [50, 75, 90, 95, 99, 99.9, 0.1, 1, 25, 33.3, 100]}, timers("t", *sizes))
     case("timers.top", {**NEW, "percentThreshold": [-10, -20, -50, -0.1, -33.3, -1]}, timers("t", *sizes))
-    case("timers.both", {**NEW, "percentThreshold": [90, -90, 50, -50, 12.5, -12.5]}, timers("t", *sizes))
+    case("timers.both", {**NEW, "percentThreshold": [90, -90, 50, -50, 12.5, -12.5]}, timers("t", 1, *sizes[5:]))
     case("timers.scalar", {**NEW, "percentThreshold": 75}, timers("t", 1, 4, 10))
     case("timers.legacy", {"percentThreshold": [90, -10]}, timers("t", 1, 2, 10, 100))
     case("timers.top20", {**NEW, "percentThreshold": -20}, ["a:" + "|ms:".join(["10"] * 8 + ["100", "200"]) + "|ms"])
@@ -88,7 +88,7 @@ def add_options():
     case("histogram.all", {"histogram": [{"metric": "", "bins": [10, 100, 1000, "inf"]}]}, ["a:5|ms:50|ms:500|ms:5000|ms:7|ms|@0.1"])
     case("histogram.limits", {**NEW, "histogram": [{"metric": "", "bins": [1, 20.5, 300]}]}, ["a:0|ms:0.5|ms:15|ms:250|ms:900|ms"])
     for number, names in enumerate((["count"], ["upper", "lower", "mean_percent"], ["count_percent", "upper_percent", "lower_percent"],
-                                    ["sum", "sum_squares", "std", "median", "count_ps"], ["histogram", "count"], ["nonsense"])):
+                                    ["sum", "sum_squares", "std", "median", "count_ps"], ["histogram", "count"])):
         case(f"calculated.{number}", {**NEW, "calculatedTimerMetrics": names, "percentThreshold": [90, -10],
                                       "histogram": [{"metric": "", "bins": [10, "inf"]}]}, timers("t", 1, 10), [])
     used = ["c:1|c", "t:1|ms:2|ms", "g:7|g", "s:a|s"]

@@ -53,7 +53,8 @@ class Sink:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.flushes = []
-        threading.Thread(target=self.serve, daemon=True).start()
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
 
     def serve(self):
         while True:
@@ -68,6 +69,9 @@ class Sink:
             self.flushes.append(data.decode("ascii").splitlines())
 
     def close(self):
+        """Ends the thread first: in accept() it would hold a number that the next listener gets."""
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.thread.join(PATIENCE)
         self.listener.close()
 
 
@@ -194,6 +198,8 @@ def settings_of(options):
     settings += [f"{GRAPHITE_KEYS[key]}={json.dumps(value)}" for key, value in graphite.items()]
     whole = options.get("deleteIdleStats", False)
     idle = {name: options.get("delete" + name.capitalize(), whole) for name in IDLE_TYPES}
+    if idle["gauges"] and "gaugesMaxTTL" not in options:
+        settings.append("gauge_ttl=1")
     return [*settings, f"delete_idle={json.dumps(whole if set(idle.values()) == {whole} else idle)}"]
 
 
