@@ -15,6 +15,7 @@
 #include <bpf/libbpf.h>
 #include "core/ingest.h"
 #include "core/store.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "probe/hook.h"
 #include "probe/internal.h"
@@ -126,6 +127,7 @@ static int ring_consume(struct capture *capture, int64_t bytes, struct error *er
 	int err;
 
 	capture->consume = bytes;
+	ingest_set_time(capture->ingest, clock_read(CLOCK_REALTIME) / NS_PER_SECOND);
 	err = ring_buffer__consume(capture->ring);
 	absorb_go_on(capture);
 	if (err < 0 && err != ENOUGH)
