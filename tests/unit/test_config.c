@@ -4,6 +4,7 @@
  * one which sentence must come out, with file, line, key and reason.
  */
 #include <errno.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -211,6 +212,17 @@ static const struct {
 	{ "timers: {percentiles: [nan]}", NULL,
 	  ":1: timers.percentiles: 'nan' is not a percentile: a number from -100 to 100, not 0" },
 	{ "timers: {percentiles: [90, 90.0]}", NULL, ":1: timers.percentiles: 90.0 stands here twice" },
+	{ "delete_idle: maybe", NULL, ":1: delete_idle: 'maybe' is not one of: false, true" },
+	{ "delete_idle: {gauge: true}", NULL,
+	  ":1: delete_idle.gauge: unknown key; the nearest known key is delete_idle.gauges" },
+	{ "", "delete_idle.sets=0", "-s delete_idle.sets: delete_idle.sets: '0' is not one of: false, true" },
+	{ "gauge_ttl: -1", NULL, ":1: gauge_ttl: '-1' is not a whole number" },
+	{ "timers: {histogram: {bins: [1]}}", NULL,
+	  ":1: timers.histogram: a list is expected, such as [{metric: \"\", bins: [10, 100, inf]}]" },
+	{ "timers:\n  histogram:\n  - {bins: [1, soon]}", NULL,
+	  ":3: timers.histogram[0].bins: 'soon' is not a number or inf" },
+	{ "timers: {histogram: [{}, {bins: [inf, 1]}]}", NULL,
+	  ":1: timers.histogram[1].bins: 1 is not above the limit before it" },
 	{ "attribution: pod", NULL, ":1: attribution: 'pod' is not one of: none" },
 	{ "outputs: {stdout: {format: xml}}", NULL,
 	  ":1: outputs.stdout.format: 'xml' is not one of: table, graphite, json" },
@@ -291,6 +303,62 @@ static void test_bad(void **state)
 			 bad[i].sentence);
 		assert_string_equal(error.text, sentence);
 	}
+}
+
+static const struct {
+	const char *text, *override;
+	const char *sent; /* by type: c, t, g, s */
+	uint64_t gauge_closings;
+	int64_t ttl;
+} idles[] = {
+	{ "", NULL, "", 0, 0 },
+	{ "delete_idle: true", NULL, "", 0, 0 },
+	{ "delete_idle: false\nttl: 5m", NULL, "ctgs", 0, 300 * SECOND },
+	{ "delete_idle: {counters: false, gauges: true}\ngauge_ttl: 2", NULL, "c", 2, 0 },
+	{ "delete_idle: false", "delete_idle.gauges=true", "cts", 0, 0 },
+	{ "delete_idle: {sets: false}", "delete_idle.timers=false", "ts", 0, 0 },
+	{ "delete_idle: false", "delete_idle={}", "", 0, 0 },
+};
+
+static void test_idle(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(idles); i++) {
+		struct error error = {};
+		struct config config;
+		char sent[METRIC_TYPES + 1] = "";
+
+		if (load(&config, idles[i].text, idles[i].override, &error))
+			fail_msg("'%s' was refused: %s", idles[i].text, error.text);
+		for (size_t type = 0; type < METRIC_TYPES; type++)
+			if (config.idle.sent[type])
+				snprintf(sent + strlen(sent), 2, "%c", "ctgs"[type]);
+		assert_string_equal(sent, idles[i].sent);
+		assert_int_equal(config.idle.gauge_closings, idles[i].gauge_closings);
+		assert_int_equal(config.idle.ttl, idles[i].ttl);
+	}
+}
+
+static void test_bins(void **state)
+{
+	struct error error = {};
+	struct config config;
+
+	(void)state;
+	assert_int_equal(load(&config,
+			      "timers:\n  weighted: true\n  percentile_limit: 1000\n  histogram:\n"
+			      "    - {metric: load, bins: [-1, 20.5, inf]}\n    - {bins: []}\n",
+			      NULL, &error),
+			 0);
+	assert_true(config.capture.weighted_timers);
+	assert_int_equal(config.percentile_limit, 1000);
+	assert_int_equal(config.bin_rule_count, 2);
+	assert_string_equal(config.bin_rules[0].metric, "load");
+	assert_int_equal(config.bin_rules[0].count, 3);
+	assert_true(config.bin_rules[0].limits[0] == -1 && config.bin_rules[0].limits[1] == 20.5 &&
+		    isinf(config.bin_rules[0].limits[2]));
+	assert_string_equal(config.bin_rules[1].metric, "");
+	assert_int_equal(config.bin_rules[1].count, 0);
 }
 
 /* What libyaml refuses: its own words, but our file and line. */
@@ -529,7 +597,8 @@ int main(void)
 		cmocka_unit_test(test_missing_file), cmocka_unit_test(test_long_values),
 		cmocka_unit_test(test_update),	     cmocka_unit_test(test_documented),
 		cmocka_unit_test(test_example),	     cmocka_unit_test(test_words),
-		cmocka_unit_test(test_units),
+		cmocka_unit_test(test_units),	     cmocka_unit_test(test_idle),
+		cmocka_unit_test(test_bins),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "core/store.h"
 #include "lib/error.h"
 #include "lib/log.h"
 #include "probe/capture.h"
@@ -18,6 +19,7 @@
 #define CONFIG_DEFAULT_FILE "/etc/kstatsd/kstatsd.yaml"
 #define GRAPHITE_OUTPUTS_MAX 16
 #define PERCENTILES_MAX 32
+#define BIN_RULES_MAX 32
 #define RUNTIME_DIR_MAX 256
 #define LISTEN_MAX 256
 
@@ -40,6 +42,10 @@ struct config {
 	uint64_t series_max;
 	double percentiles[PERCENTILES_MAX];
 	size_t percentile_count;
+	uint64_t percentile_limit;
+	struct bin_rule bin_rules[BIN_RULES_MAX]; /* timers.histogram */
+	size_t bin_rule_count;
+	struct idle_options idle;
 	enum attribution attribution;
 	bool table_enabled; /* outputs.stdout is mentioned, or there is no output at all */
 	struct stdout_options table;

@@ -96,7 +96,8 @@ static const struct config_key *key_nearest(const struct config_key *keys, const
 		last = last ? last + 1 : keys->path;
 		if (!strcmp(word, last) && distance > HINT_DISTANCE_MAX)
 			distance = HINT_DISTANCE_MAX;
-		if (distance < best) {
+		/* As many changes as it has letters make any word of any other. */
+		if (distance < best && distance < strlen(keys->path)) {
 			best = distance;
 			nearest = keys;
 		}

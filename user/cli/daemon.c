@@ -204,6 +204,11 @@ static int store_open(struct daemon *daemon, struct error *error)
 		.set_exact_max = config->capture.set_exact_max,
 		.percentiles = config->percentiles,
 		.percentile_count = config->percentile_count,
+		.weighted_timers = config->capture.weighted_timers,
+		.percentile_limit = config->percentile_limit,
+		.idle = config->idle,
+		.bin_rules = config->bin_rules,
+		.bin_rule_count = config->bin_rule_count,
 	};
 
 	daemon->store = store_new(&options);

@@ -188,6 +188,13 @@ json_t *daemon_answer_flush(void *context)
 	return answer;
 }
 
+/* What needs memory, first: percentiles and bins. */
+static int store_tune(struct store *store, const struct config *config)
+{
+	return store_set_percentiles(store, config->percentiles, config->percentile_count)
+		       ?: store_set_bins(store, config->bin_rules, config->bin_rule_count);
+}
+
 /* Takes `next` over, as far as it can be while running. All or nothing. */
 static int daemon_reconfigure(struct daemon *daemon, const struct config *next, char *restart,
 			      struct error *error)
@@ -195,17 +202,19 @@ static int daemon_reconfigure(struct daemon *daemon, const struct config *next, 
 	bool beat = next->interval != daemon->config.interval || next->align != daemon->config.align;
 	int err;
 
-	err = store_set_percentiles(daemon->store, next->percentiles, next->percentile_count);
+	err = store_tune(daemon->store, next);
 	if (err)
-		return error_set(error, err, "cannot take over timers.percentiles: out of memory");
-	err = outputs_update(&daemon->outputs, next, daemon->base, error);
+		error_set(error, err, "cannot take over the keys of timers: out of memory");
+	else
+		err = outputs_update(&daemon->outputs, next, daemon->base, error);
 	if (err) {
 		/* Without memory for them, the new ones stay: the answer is a failure in any case. */
-		store_set_percentiles(daemon->store, daemon->config.percentiles,
-				      daemon->config.percentile_count);
+		store_tune(daemon->store, &daemon->config);
 		return err;
 	}
 	config_update(&daemon->config, next, restart, RESTART_KEYS_BYTES);
+	store_set_idle(daemon->store, &daemon->config.idle);
+	store_set_percentile_limit(daemon->store, daemon->config.percentile_limit);
 	capture_set_ports(daemon->capture, daemon->config.capture.ports, daemon->config.capture.port_count);
 	if (!daemon->verbose)
 		log_set_level(daemon->config.log_level);

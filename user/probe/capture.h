@@ -33,6 +33,7 @@ struct capture_options {
 	enum capture_hook hook;
 	bool absorb;				 /* needs HOOK_CGROUP or HOOK_AUTO */
 	bool exact_timers;			 /* timers.mode: exact */
+	bool weighted_timers;			 /* timers.weighted: a sample at rate r counts 1/r times */
 	uint32_t counters, timers, gauges, sets; /* series of each type that the kernel holds */
 	uint32_t buckets;			 /* histogram buckets per window, all timers, all CPUs */
 	uint32_t samples;			 /* raw samples per window (exact_timers) */

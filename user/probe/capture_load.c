@@ -99,6 +99,7 @@ static int set_constants(struct capture *capture)
 
 	rodata->cpu_count = capture->cpus;
 	rodata->exact_timers = options->exact_timers;
+	rodata->weighted_timers = options->weighted_timers;
 	rodata->absorb = options->absorb;
 	rodata->series_mask = series_entries(capture) - 1;
 	rodata->samples_max = options->samples;
