@@ -95,37 +95,39 @@ def compare(one, samples=(), histogram=False, prefix="statsd"):
     return different
 
 
-def sanitised(line):
-    """The name of a line as statsd understands it, without tags."""
-    name = line.split(b"|#")[0].split(b":")[0].split(b";")[0].decode(errors="replace")
-    return re.sub(r"[^a-zA-Z_\-0-9.]", "", re.sub(r"\s+", "_", name).replace("/", "-"))
+def series_of(line):
+    """(name, tags) of a line as statsd understands it."""
+    name, *tags = line.split(b"|#", 2)[:2]
+    name, *more = name.split(b":")[0].decode(errors="replace").split(";")
+    tags = [tag.replace(";", "_", 1).replace(":", "=", 1) for tag in b"".join(tags).decode(errors="replace").split(",") if tag]
+    return sanitised(name), ";".join(sorted(map(sanitised, more + tags)))
 
 
-def same_series(values, key, name):
-    """The lines of the series that `name` is of."""
-    tags = name.partition(";")[2]
-    mine = re.compile(rf"(^|\.){re.escape(key)}(\.[^.;]+)?$")
-    return [(other, value) for other, value in sorted(values.items())
-            if other.partition(";")[2] == tags and mine.search(other.partition(";")[0])]
+def sanitised(text):
+    return re.sub(r"[^a-zA-Z_\-0-9.=]", "", re.sub(r"\s+", "_", text).replace("/", "-"))
+
+
+def is_of(line, series):
+    """Whether a line of Graphite is one of the series: with what a namespace puts before it, and one field behind it."""
+    path, _, tags = line.partition(";")
+    return tags == series[1] and re.search(rf"(^|\.){re.escape(series[0])}(\.[^.]+)?$", path)
 
 
 def explain(different, one, limit=12):
     """What was sent for the series that differ, and both outputs of them, once for each."""
     text = [f"{len(different)} differences, the first:"]
-    lines = [line for datagram in one.sent for line in datagram.split(b"\n") if line]
-    by_key = {}
-    for line in lines:
-        by_key.setdefault(sanitised(line), []).append(line)
-    explained = set()
+    sent = {}
+    for line in b"\n".join(one.sent).split(b"\n"):
+        if line:
+            sent.setdefault(series_of(line), []).append(line)
     for name, (wanted, found) in sorted(different.items())[:limit * 4]:
         text.append(f"{name}: expected {wanted}, kstatsd {found}")
-        key = max((key for key in by_key if key and same_series({name: 0}, key, name)), key=len, default=None)
-        if key is None or (key, name.partition(";")[2]) in explained or len(explained) >= limit:
-            continue
-        explained.add((key, name.partition(";")[2]))
-        text += [f"    sent     {line!r}" for line in by_key[key]][:20]
-        text += [f"    {who:8} {other} {value!r}" for who, values in (("statsd", one.statsd), ("kstatsd", one.kstatsd))
-                 for other, value in same_series(values, key, name)]
+        series = max((series for series in sent if series[0] and is_of(name, series)), key=lambda key: len(key[0]), default=None)
+        if series and limit:
+            limit -= 1
+            text += [f"    sent     {line!r}" for line in sent.pop(series)][:20]
+            text += [f"    {who:8} {other} {value!r}" for who, values in (("statsd", one.statsd), ("kstatsd", one.kstatsd))
+                     for other, value in sorted(values.items()) if is_of(other, series)]
     return "\n".join(text)
 
 

@@ -92,6 +92,10 @@ class Statsd:
         self.received = 0
 
     def start(self):
+        self.launch()
+        return self.wait()
+
+    def launch(self):
         os.makedirs(self.folder, exist_ok=True)
         path = os.path.join(self.folder, "config.js")
         with open(path, "w", encoding="utf-8") as file:
@@ -101,6 +105,8 @@ class Statsd:
         with open(self.output, "wb") as out:
             self.process = subprocess.Popen(command, cwd=npm.package("statsd", VERSION), stdin=subprocess.DEVNULL,
                                             stdout=out, stderr=subprocess.STDOUT)
+
+    def wait(self):
         wait_for(self.is_listening, lambda: f"statsd to listen; it said: {self.log()}")
         return self
 
@@ -185,7 +191,7 @@ GRAPHITE_KEYS = {
 IDLE_TYPES = ("counters", "timers", "gauges", "sets")
 # What makes kstatsd do as statsd does where its default is something better.
 LIKE_STATSD = ("flush.rates=interval", f"flush.interval={INTERVAL}s", "internal_metrics=[statsd]",
-               "tags.influxdb=false", "tags.librato=false", "tags.signalfx=false")
+               )
 
 
 def settings_of(options):
@@ -218,8 +224,9 @@ class Pair:
 
     def __enter__(self):
         try:
-            self.statsd.start()
+            self.statsd.launch()
             self.kstatsd.start()
+            self.statsd.wait()
         except BaseException:
             self.kill()
             raise

@@ -14,7 +14,7 @@ from compare import check, compare, differences
 from daemon import PATIENCE, ROOT, Failure, expect, free_port, wait_for
 from deviations import DEVIATIONS, sample
 from generate import Generator, seed_of_run
-from statsd_cases import CASES, CRASHES
+from statsd_cases import CASES, CRASHES, groups
 from statsd_oracle import GraphiteDaemon, Lost, Pair, Round, Statsd, parse_lines
 
 ATTEMPTS = 3
@@ -61,20 +61,28 @@ def test_generated(namespace, mode, tmp_path, hook):
 # Written
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
-def test_written(case, mode, tmp_path, hook):
+def run_case(pair, case, mode):
+    for number, datagrams in enumerate(case.rounds):
+        one = pair.round([datagram.encode() if isinstance(datagram, str) else datagram for datagram in datagrams])
+        case.alter(one.statsd)
+        try:
+            check(one, histogram=mode == "histogram", prefix=case.options.get("prefixStats", "statsd"))
+        except Failure as failure:
+            raise Failure(f"{case.name}, flush {number}: {failure}") from None
+
+
+@pytest.mark.parametrize("group, mode", [(group, mode) for group in groups() 
+                                         for mode in sorted({mode for case in group[1] for mode in case.modes})],
+                         ids=lambda value: value if isinstance(value, str) else value[0])
+def test_written(group, mode, tmp_path, hook):
+    _, cases = group
     folders = iter(tmp_path / str(number) for number in range(ATTEMPTS))
 
     def run():
-        with Pair(next(folders), case.options, MODES[mode], hook) as pair:
-            for number, datagrams in enumerate(case.rounds):
-                one = pair.round([datagram.encode() if isinstance(datagram, str) else datagram for datagram in datagrams])
-                case.alter(one.statsd)
-                try:
-                    check(one, histogram=mode == "histogram", prefix=case.options.get("prefixStats", "statsd"))
-                except Failure as failure:
-                    raise Failure(f"flush {number}: {failure}") from None
+        with Pair(next(folders), cases[0].options, MODES[mode], hook) as pair:
+            for case in cases:
+                if mode in case.modes:
+                    run_case(pair, case, mode)
 
     attempt(run)
 
