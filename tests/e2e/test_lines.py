@@ -17,6 +17,7 @@ LINES = [
     (b"a:5|g:-2|g:+4|g", {"a": 7}, 3, 2, {}),
     (b"u:a:b|s", {"u": 1}, 1, 0, {}),
     (b"u:a|s:b|s", {"u": 2}, 2, 1, {}),
+    (b"u:|s\nu:0|s", {"u": 1}, 2, 0, {}),
     (b"a:1|c:x|c:3|z:4|c", {"a": 5}, 4, 3, {"value": 1, "type": 1}),
     (b"a:0x10|c", {"a": 16}, 1, 0, {}),
     (b"a: |g", {"a": 0}, 1, 0, {}),
@@ -97,6 +98,24 @@ def test_events_and_service_checks(start):
     assert window.count("lines.events") == 2 and window.count("lines.service_checks") == 1
     assert window.count("lines.rejected.event") == 1 and window.count("lines.accepted") == 5
     assert_ledger_balances(window.ledger)
+
+
+@pytest.mark.parametrize("mode", ["histogram", "exact"])
+def test_weighted_timers(mode, start):
+    """Each value as often as its rate says; a rate that the kernel leaves to the daemon, too."""
+    one = start("timers.weighted=true", f"timers.mode={mode}", "timers.percentiles=[50]")
+    send("sendto", "load:10|ms|@0.1\nload:20|ms\nload:-4|h|@0.5\nload:100|ms|@0.0004\nload:7|ms|@0.3", port=one.port)
+    window = one.flush()
+    load = window.last("load")
+    weights = {10: 10, 20: 1, -4: 2, 100: 2500, 7: 1 / 0.3}
+    count, total = sum(weights.values()), sum(value * weight for value, weight in weights.items())
+    squares = sum(value * value * weight for value, weight in weights.items())
+    for field, wanted in (("count", count), ("sum", total), ("sum_squares", squares), ("mean", total / count),
+                          ("upper", 100), ("lower", -4), ("samples", 5),
+                          ("std", math.sqrt(squares / count - (total / count) ** 2))):
+        assert math.isclose(load[field], wanted, rel_tol=1e-9), (field, load[field], wanted)
+    assert math.isclose(load["median"], 100, rel_tol=0.006)
+    assert window.count("slow.lines") == (2 if mode == "histogram" else 1)
 
 
 def random_line(source):

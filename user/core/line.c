@@ -224,9 +224,9 @@ static void observe(const struct line_reader *reader, const struct text *piece, 
 {
 	const uint8_t *text = bytes_of(reader, piece);
 
-	if (seen->type == METRIC_SET) {
-		seen->member = text;
-		seen->member_len = piece->len;
+	if (seen->type == METRIC_SET) { /* of nothing statsd makes "0" */
+		seen->member = piece->len ? text : (const uint8_t *)"0";
+		seen->member_len = piece->len ? piece->len : 1;
 		return;
 	}
 	if (piece_value(reader, piece, &seen->value) ||
