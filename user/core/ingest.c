@@ -48,7 +48,8 @@ void ingest_set_time(struct ingest *ingest, int64_t now)
 static int add_member(struct ingest *ingest, struct series *series, unsigned int window,
 		      const struct observation *seen)
 {
-	static const unsigned char zero[8] = "0"; /* what statsd takes `users:|s` for; read by words of 8 bytes */
+	static const unsigned char zero[8] =
+		"0"; /* what statsd takes `users:|s` for; read by words of 8 bytes */
 	const __u64 key[2] = { ingest->key[0], ingest->key[1] };
 	__u64 hash[2];
 	uint64_t words[2];
