@@ -240,7 +240,8 @@ static __always_inline bool fold_set(struct run *run, struct scratch *s, __u32 c
 	struct set_cell *set;
 	int missing;
 
-	if (s->line.value_text.len > HASH_WORDS_MAX * 8)
+	/* An empty one is the daemon's, which takes it for "0" as statsd does. */
+	if (!s->line.value_text.len || s->line.value_text.len > HASH_WORDS_MAX * 8)
 		return false;
 	set = bpf_map_lookup_elem(&sets, &index);
 	if (!set)

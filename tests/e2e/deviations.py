@@ -60,13 +60,25 @@ deviation("fields-behind-tags", "a field behind the tags is a field, not text of
 deviation("packed-values", "DogStatsD's way to send several values; statsd counts the last and rejects the others",
           ("NAME:1:2:3|ms", ["NAME:1|ms:2|ms:3|ms"], -2),
           ("NAME:1:2:3|c|@0.5|#a:b", ["NAME:1|c|@0.5:2|c|@0.5:3|c|@0.5|#a:b"], -2),
-          ("NAME:1:2.5|h", ["NAME:1|ms:2.5|ms"], -1))
+          ("NAME:1:2.5|h", ["NAME:1|ms:2.5|ms"], -1), ("NAME::7|c", ["NAME:7|c"], -1))
 deviation("colon-in-set", "a member of a set may have colons; statsd cuts at them",
           ("NAME:a:b|s\nNAME:c:b|s", ["NAME:ab|s", "NAME:cb|s"], -2))
 deviation("dogstatsd-fields", "container id, external data and cardinality are DogStatsD's, and accepted",
           ("NAME:7|c|c:83c0a99c", ["NAME:7|c"], -2), ("NAME:7|ms|@0.5|c:in-4242", ["NAME:7|ms|@0.5"], -1),
           ("NAME:7|g|e:it-false,cn-web", ["NAME:7|g"], -2), ("NAME:7|s|card:low", ["NAME:7|s"], -2),
           ("NAME:7|c|#a:b|c:83c0a99c", ["NAME:7|c|#a:b"], 0))
+deviation("unknown-field", "what stands behind a rate and is no field makes a bad line; statsd does not look there",
+          *bad("NAME:7|c|@0.5|x", "NAME:7|ms|@1|0.1"))
+deviation("several-fields-of-tags", "the last counts; statsd knows the first",
+          ("NAME:7|c|#a:1|#b:2", ["NAME:7|c|#b:2"], 0))
+deviation("semicolon-in-tag", "each becomes _; statsd replaces the first, so that the second begins another tag",
+          ("NAME:7|c|#a:1;2;b=3", ["NAME:7|c|#a:1_2_b=3"], 0))
+deviation("equals-sign-in-name", "it goes: the part of a tag that it would look like is none",
+          ("NAME.a=b:7|c", ["NAME.ab:7|c"], 0))
+deviation("unicode-blanks", "only ASCII's blanks become _; all other bytes beyond ASCII go",
+          ("NAME.a\u00a0b\u3000:7|c", ["NAME.ab:7|c"], 0))
+deviation("long-line", "a line has at most 8191 bytes",
+          *bad(f"NAME.{'long' * 2100}:7|c"))
 deviation("events", "events and service checks are DogStatsD's: counted as such, Graphite has no place for them",
           ("_e{5,4}:title|text", [], -1), ("_sc|NAME|0", [], -1), ("_sc|NAME|2|m:broken", [], -1))
 deviation("empty-name", "a line without a name is a bad line",

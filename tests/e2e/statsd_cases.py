@@ -4,6 +4,8 @@ import collections
 import math
 import re
 
+from statsd_oracle import INTERVAL
+
 # alter: what a deviation makes of statsd's output, in place; `deviation` is its name. modes: of timers.
 Case = collections.namedtuple("Case", "name options rounds deviation alter modes")
 # A line that ends statsd: how many bad lines are in it for kstatsd, what it makes of it, the deviation's name.
@@ -126,7 +128,7 @@ def add_names():
 def add_javascript():
     def count_them(values):
         values["stats_counts.__proto__"] = 5.0
-        values["stats.__proto__"] = 5.0 / 240
+        values["stats.__proto__"] = 5.0 / INTERVAL
         values["stats.sets.s.count"] = 2.0
         values["statsd.numStats"] += 1
 
@@ -142,7 +144,19 @@ def add_overflow():
     case("overflow", NEW, ["a:1e308|c", "a:1e308|c", "b:1e308|g", "b:+1e308|g", "c:1|c"], deviation="overflow", alter=drop)
 
 
-for add in (add_lines, add_types, add_top100, add_options, add_names, add_javascript, add_overflow):
+def add_times():
+    def deliver(values):
+        """As they are, without a rate; the time is seen by the tests of clients, here are numbers only."""
+        values["stats.counters.c.count"] = 7.0
+        values["stats.gauges.g"] = 3.0
+        for field, per in (("count", 1), ("rate", INTERVAL)):
+            values[f"stats.counters.statsd.bad_lines_seen.{field}"] -= 2 / per
+        values["stats.statsd.numStats"] += 2
+
+    case("times", SHARED, ["c:7|c|T1656581400", "g:3|g|T1656581400"], deviation="times", alter=deliver)
+
+
+for add in (add_times, add_lines, add_types, add_top100, add_options, add_names, add_javascript, add_overflow):
     add()
 
 CRASHES = [

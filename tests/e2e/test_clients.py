@@ -141,7 +141,7 @@ def test_datadog_buffered(datadog):
 
 
 def test_datadog_aggregated(datadog):
-    """The client adds counters up, keeps the last of a gauge, and packs the samples of a timer into one line."""
+    """The client adds counters up and keeps the last of a gauge, the members of a set, the samples of a timer."""
     one, client = datadog
     aggregating = client(disable_aggregation=False, max_metric_samples_per_context=100, flush_interval=3600)
     for _ in range(50):
@@ -151,7 +151,7 @@ def test_datadog_aggregated(datadog):
     window = one.flush()
     check_window(window, {"clicks": -50, "clicks;zone=eu": 2050, "depth": 17.5, "size": timer(*[1024, 24] * 50),
                           "wait;beta=true;zone=eu": timer(*[7] * 50), "load": timer(*[320] * 50), "users": {2}})
-    assert window.count("lines.continued") >= 99 + 49 + 49
+    assert window.count("lines.seen") < 50 * 11 / 2
 
 
 def test_datadog_options(datadog):
