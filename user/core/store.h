@@ -18,6 +18,7 @@
 
 struct store;
 struct series;
+struct metric;
 
 struct store_options {
 	size_t series_max; /* series that are not held: over it the longest idle goes, or store_series() returns NULL */
@@ -99,5 +100,43 @@ struct snapshot;
 struct snapshot *store_close(struct store *store, unsigned int window, int64_t timestamp, double seconds);
 
 size_t store_series_count(const struct store *store);
+
+/*
+ * Moves what window `from` holds into window `to`, as if it had been observed at the start of
+ * that one: writes to gauges come before those that `to` holds. -ENOMEM: what could not be
+ * moved stays in `from`, and goes with the next closing of it.
+ */
+int store_carry(struct store *store, unsigned int from, unsigned int to);
+
+/* An observation of a timer; the weight is 1 unless timers are weighted. */
+struct sample {
+	double value, weight;
+};
+
+/* What a window holds of one series, while it is open. Valid during the call. */
+struct window_view {
+	/*
+	 * As a snapshot would have it, without percentiles and bins. idle: the window holds nothing
+	 * of the series; it would be sent again, or it is a gauge whose value is remembered.
+	 */
+	const struct metric *metric;
+	/* Timers that are kept exactly, in the order of arrival or, of many, a part of them. NULL: a histogram. */
+	const struct sample *samples;
+	size_t sample_count;
+};
+
+/* Shows every series that has something in `window` or is remembered, sorted as in a snapshot. -ENOMEM. */
+int store_visit_window(const struct store *store, unsigned int window,
+		       void (*visit)(void *context, const struct window_view *view), void *context);
+
+/*
+ * Forgets series of a type as if they had never been observed: what `window` holds of them,
+ * the value of a gauge, and that an idle one would be sent again. `pattern` is a key, "name" or
+ * "name;k=v;k2=v2", or "folder.*" for all keys that begin with "folder.", as in statsd's
+ * console. Calls `forgotten` for each key, in order, if it is not NULL. How many there were,
+ * or -ENOMEM.
+ */
+int store_delete(struct store *store, unsigned int window, enum metric_type type, const char *pattern,
+		 void (*forgotten)(void *context, const char *key), void *context);
 
 #endif /* CORE_STORE_H */

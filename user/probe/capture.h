@@ -75,6 +75,15 @@ int capture_consume(struct capture *capture, struct error *error);
  */
 int capture_close_window(struct capture *capture, unsigned int *window, struct error *error);
 
+/*
+ * Brings all that was sent so far into the window of the store that stays open, without a
+ * flush: closes the kernel's window, drains it and carries it over, and what it counted with
+ * it. Negative errno on failure.
+ */
+int capture_gather(struct capture *capture, struct error *error);
+/* The open window, for store_visit_window() and store_delete(). */
+unsigned int capture_open_window(const struct capture *capture);
+
 /* The ledger since start, kernel and daemon together, up to the last closed window. */
 const struct ledger *capture_ledger(const struct capture *capture);
 
