@@ -21,6 +21,7 @@
 #include "probe/preempt.h"
 #include "probe/undisturbed.h"
 #include "probe/watch.h"
+#include "probe/watching.h"
 #include "statsd.skel.h"
 
 void capture_options_init(struct capture_options *options)
@@ -108,6 +109,7 @@ static int record_ingest(void *context, void *data, size_t size)
 	struct capture *capture = context;
 	const struct record *record = data;
 	unsigned int window = record->window & (WINDOWS - 1);
+	struct ledger before = capture->own[window];
 
 	capture->consume -= (int64_t)size + RECORD_OVERHEAD;
 	if (size < sizeof(*record) || record->len > size - sizeof(*record))
@@ -117,6 +119,9 @@ static int record_ingest(void *context, void *data, size_t size)
 				 &capture->own[window]);
 	else
 		ingest_lines(capture->ingest, window, record->data, record->len, &capture->own[window]);
+	if (record->kind == RECORD_DATAGRAM)
+		tail_datagrams(capture, record);
+	senders_add(capture, record, &before, &capture->own[window]);
 	return capture->consume > 0 ? 0 : ENOUGH;
 }
 
@@ -178,6 +183,8 @@ void capture_free(struct capture *capture)
 {
 	if (!capture)
 		return;
+	tail_free(capture);
+	senders_free(capture);
 	ring_buffer__free(capture->ring);
 	capture_unload(capture);
 	ingest_free(capture->ingest);
