@@ -113,40 +113,55 @@ static void test_order(void **state)
 		}
 }
 
-static void test_ranks(void **state)
+static void assert_buckets(const struct histogram *histogram, const double (*wanted)[2], size_t count)
 {
-	struct histogram histogram = {};
+	assert_int_equal(histogram->used, count);
+	for (size_t i = 0; i < count; i++) {
+		assert_int_equal(histogram->buckets[i].index, histogram_index(wanted[i][0]));
+		assert_true(histogram->buckets[i].count == wanted[i][1]);
+	}
+}
+
+static void test_buckets(void **state)
+{
+	static const double added[][2] = { { -5, 1 }, { 0, 2 }, { 1, 3 }, { 8, 4 } };
+	static const double merged[][2] = { { -5, 1 }, { 0, 2 }, { 1, 4.5 }, { 4, 0.25 }, { 8, 4 } };
+	struct histogram histogram = {}, other = {};
 
 	(void)state;
-	assert_int_equal(histogram_rank(&histogram, 1), BUCKET_ZERO);
-	/* added in no order, some twice: -5 once, 0 twice, 1 three times, 8 four times */
+	/* in no order, some twice */
 	assert_int_equal(histogram_add(&histogram, histogram_index(8), 1), 0);
 	assert_int_equal(histogram_add(&histogram, histogram_index(0), 2), 0);
 	assert_int_equal(histogram_add(&histogram, histogram_index(1), 3), 0);
 	assert_int_equal(histogram_add(&histogram, histogram_index(-5), 1), 0);
 	assert_int_equal(histogram_add(&histogram, histogram_index(8), 3), 0);
-	assert_int_equal(histogram.count, 10);
-	assert_int_equal(histogram.used, 4);
-	assert_int_equal(histogram_rank(&histogram, 1), histogram_index(-5));
-	assert_int_equal(histogram_rank(&histogram, 2), BUCKET_ZERO);
-	assert_int_equal(histogram_rank(&histogram, 3), BUCKET_ZERO);
-	assert_int_equal(histogram_rank(&histogram, 4), histogram_index(1));
-	assert_int_equal(histogram_rank(&histogram, 6), histogram_index(1));
-	assert_int_equal(histogram_rank(&histogram, 7), histogram_index(8));
-	assert_int_equal(histogram_rank(&histogram, 10), histogram_index(8));
+	assert_buckets(&histogram, added, 4);
+	assert_int_equal(histogram_merge(&histogram, &other), 0);
+	assert_buckets(&histogram, added, 4);
+	assert_int_equal(histogram_add(&other, histogram_index(4), 0.25), 0);
+	assert_int_equal(histogram_add(&other, histogram_index(1), 1.5), 0);
+	assert_int_equal(histogram_merge(&histogram, &other), 0);
+	assert_buckets(&histogram, merged, 5);
+	histogram_release(&other);
+	assert_int_equal(histogram_merge(&other, &histogram), 0);
+	assert_buckets(&other, merged, 5);
 	histogram_release(&histogram);
+	histogram_release(&other);
 	assert_int_equal(histogram.used, 0);
 }
 
 static void test_many_buckets(void **state)
 {
 	struct histogram histogram = {};
+	double count = 0;
 
 	(void)state;
 	for (int i = 0; i < 20000; i++)
 		assert_int_equal(histogram_add(&histogram, bucket_index((int64_t)(random_bits() >> 14)), 1),
 				 0);
-	assert_int_equal(histogram.count, 20000);
+	for (size_t i = 0; i < histogram.used; i++)
+		count += histogram.buckets[i].count;
+	assert_true(count == 20000);
 	for (size_t i = 1; i < histogram.used; i++)
 		assert_true(histogram_order(histogram.buckets[i - 1].index, histogram.buckets[i].index) < 0);
 	histogram_release(&histogram);
@@ -157,7 +172,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_same_as_kernel), cmocka_unit_test(test_indexes),
 		cmocka_unit_test(test_bounds),	       cmocka_unit_test(test_order),
-		cmocka_unit_test(test_ranks),	       cmocka_unit_test(test_many_buckets),
+		cmocka_unit_test(test_buckets),	       cmocka_unit_test(test_many_buckets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,23 +19,21 @@
 #define SHAPES_MAX 2000
 #define TOLERANCE 0.006
 
+static uint64_t chance = 1;
+
 static void timer_fill(struct timer_window *timer, const double *values, size_t count, bool exact)
 {
 	*timer = (struct timer_window){};
 	for (size_t i = 0; i < count; i++) {
 		moments_add(&timer->moments, values[i]);
 		sum_add(&timer->weight, 1);
+		timer->received++;
 		if (exact)
-			assert_int_equal(samples_add(&timer->samples, values[i]), 0);
+			assert_int_equal(
+				samples_add(&timer->samples, (struct sample){ values[i], 1 }, 0, &chance), 0);
 		else
 			assert_int_equal(histogram_add(&timer->histogram, histogram_index(values[i]), 1), 0);
 	}
-}
-
-static void timer_release(struct timer_window *timer)
-{
-	histogram_release(&timer->histogram);
-	samples_release(&timer->samples);
 }
 
 static void assert_near(const char *what, double got, double want, double tolerance)
@@ -179,7 +177,7 @@ static void check_case(size_t i, bool exact, double tolerance)
 		wanted[j] = cases[i].percentiles[j].percentile;
 	timer_fill(&timer, cases[i].values, cases[i].count, exact);
 	statistics_compute(&timer, wanted, cases[i].percentile_count, &stats, percentiles);
-	timer_release(&timer);
+	timer_window_release(&timer);
 
 	assert_int_equal(stats.samples, cases[i].count);
 	assert_near("count", stats.count, (double)cases[i].count, 0);
@@ -299,8 +297,8 @@ static void check_shape(double (*shape)(size_t i), size_t count)
 		if (fabs(wanted[i]) == 100)
 			assert_memory_equal(got, want, sizeof(*got));
 	}
-	timer_release(&exact);
-	timer_release(&histogram);
+	timer_window_release(&exact);
+	timer_window_release(&histogram);
 }
 
 static void test_shapes(void **state)
@@ -324,7 +322,7 @@ static void test_mixed_signs(void **state)
 	(void)state;
 	timer_fill(&timer, values, 5, false);
 	statistics_compute(&timer, wanted, 4, &stats, percentiles);
-	timer_release(&timer);
+	timer_window_release(&timer);
 	assert_near("sum", stats.sum, 0, 0);
 	assert_near("median", stats.median, 0, 0);
 	assert_near("sum_20", percentiles[0].sum, -5, 0);
@@ -352,7 +350,7 @@ static void test_monotonic(void **state)
 		wanted[i] = i + 1;
 	timer_fill(&timer, values, SHAPES_MAX, false);
 	statistics_compute(&timer, wanted, 100, &stats, percentiles);
-	timer_release(&timer);
+	timer_window_release(&timer);
 	for (int i = 1; i < 100; i++) {
 		assert_true(percentiles[i].sum >= percentiles[i - 1].sum);
 		assert_true(percentiles[i].boundary >= percentiles[i - 1].boundary);

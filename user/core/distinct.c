@@ -125,6 +125,21 @@ int distinct_merge(struct distinct *distinct, const uint8_t *registers)
 	return 0;
 }
 
+int distinct_absorb(struct distinct *distinct, const struct distinct *other, size_t limit)
+{
+	const uint64_t zero[2] = {};
+	int err = 0;
+
+	if (other->registers)
+		return distinct_merge(distinct, other->registers);
+	if (other->zero)
+		err = distinct_add(distinct, zero, limit);
+	for (size_t i = 0; i < other->size && !err; i++)
+		if (!is_zero(other->members[i]))
+			err = distinct_add(distinct, other->members[i], limit);
+	return err;
+}
+
 /* x + sum of x^(2^k) * 2^(k-1) for k = 1, 2, ... */
 static double sigma(double x)
 {

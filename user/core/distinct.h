@@ -22,6 +22,8 @@ struct distinct {
 /* `limit`: so many are counted exactly. -ENOMEM: nothing was added. */
 int distinct_add(struct distinct *distinct, const uint64_t hash[2], size_t limit);
 int distinct_merge(struct distinct *distinct, const uint8_t *registers);
+/* All that `other` has. -ENOMEM: perhaps only some of it was added, which does no harm. */
+int distinct_absorb(struct distinct *distinct, const struct distinct *other, size_t limit);
 /* How many; *estimated: by the sketch. */
 double distinct_count(const struct distinct *distinct, bool *estimated);
 void distinct_release(struct distinct *distinct);

@@ -99,11 +99,17 @@ static size_t histogram_find(const struct histogram *histogram, int16_t index)
 	return low;
 }
 
-static int histogram_grow(struct histogram *histogram)
+/* Room for `more` buckets that are new. */
+static int histogram_reserve(struct histogram *histogram, size_t more)
 {
-	size_t size = histogram->size ? 2 * histogram->size : SIZE_MIN;
-	struct bucket *buckets = realloc(histogram->buckets, size * sizeof(*buckets));
+	size_t size = histogram->size ? histogram->size : SIZE_MIN;
+	struct bucket *buckets;
 
+	while (size < histogram->used + more)
+		size *= 2;
+	if (size == histogram->size)
+		return 0;
+	buckets = realloc(histogram->buckets, size * sizeof(*buckets));
 	if (!buckets)
 		return -ENOMEM;
 	histogram->buckets = buckets;
@@ -111,13 +117,13 @@ static int histogram_grow(struct histogram *histogram)
 	return 0;
 }
 
-int histogram_add(struct histogram *histogram, int16_t index, uint64_t count)
+int histogram_add(struct histogram *histogram, int16_t index, double count)
 {
 	size_t at = histogram_find(histogram, index);
 	struct bucket *bucket;
 
 	if (at == histogram->used || histogram->buckets[at].index != index) {
-		if (histogram->used == histogram->size && histogram_grow(histogram))
+		if (histogram_reserve(histogram, 1))
 			return -ENOMEM;
 		bucket = &histogram->buckets[at];
 		memmove(bucket + 1, bucket, (histogram->used - at) * sizeof(*bucket));
@@ -125,20 +131,18 @@ int histogram_add(struct histogram *histogram, int16_t index, uint64_t count)
 		histogram->used++;
 	}
 	histogram->buckets[at].count += count;
-	histogram->count += count;
 	return 0;
 }
 
-int16_t histogram_rank(const struct histogram *histogram, uint64_t rank)
+int histogram_merge(struct histogram *histogram, const struct histogram *other)
 {
-	uint64_t below = 0;
-
-	for (size_t i = 0; i < histogram->used; i++) {
-		below += histogram->buckets[i].count;
-		if (below >= rank)
-			return histogram->buckets[i].index;
-	}
-	return histogram->used ? histogram->buckets[histogram->used - 1].index : BUCKET_ZERO;
+	if (!other->used)
+		return 0;
+	if (histogram_reserve(histogram, other->used))
+		return -ENOMEM;
+	for (size_t i = 0; i < other->used; i++)
+		histogram_add(histogram, other->buckets[i].index, other->buckets[i].count);
+	return 0;
 }
 
 void histogram_release(struct histogram *histogram)

@@ -14,14 +14,13 @@
 
 struct bucket {
 	int16_t index;
-	uint64_t count;
+	double count; /* whole, unless values weigh fractions */
 };
 
 /* Ascending by value. All zero: empty. */
 struct histogram {
 	struct bucket *buckets;
 	size_t used, size;
-	uint64_t count; /* values in all buckets */
 };
 
 /* The bucket of a finite value; what e cannot express goes to the first or last bucket. */
@@ -35,9 +34,9 @@ double histogram_middle(int16_t index);
 int histogram_order(int16_t a, int16_t b);
 
 /* -ENOMEM: nothing was added. */
-int histogram_add(struct histogram *histogram, int16_t index, uint64_t count);
-/* The bucket of the value of `rank`, from 1 (the lowest) to histogram->count. */
-int16_t histogram_rank(const struct histogram *histogram, uint64_t rank);
+int histogram_add(struct histogram *histogram, int16_t index, double count);
+/* Adds all buckets of `other`. -ENOMEM: nothing was added. */
+int histogram_merge(struct histogram *histogram, const struct histogram *other);
 void histogram_release(struct histogram *histogram);
 
 #endif /* CORE_HISTOGRAM_H */

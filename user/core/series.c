@@ -6,7 +6,66 @@
 #include <errno.h>
 #include <math.h>
 #include <stdbool.h>
+#include <string.h>
 #include "core/series.h"
+
+bool series_is_touched(const struct series *series)
+{
+	for (unsigned int window = 0; window < WINDOWS; window++)
+		if (series->touched[window])
+			return true;
+	return false;
+}
+
+void series_touch(struct series *series, unsigned int window)
+{
+	struct store *store = series->store;
+
+	if (series->touched[window])
+		return;
+	series->touched[window] = true;
+	series->touched_next[window] = store->touched[window];
+	store->touched[window] = series;
+	series->touched_at = store->closings;
+	series->forgotten = false;
+	if (!series->holds) {
+		TAILQ_REMOVE(&store->idle[series->type], series, idle);
+		TAILQ_INSERT_TAIL(&store->idle[series->type], series, idle);
+	}
+}
+
+void series_key(const struct series *series, char *key)
+{
+	memcpy(key, series->name, series->name_len + 1);
+	if (!series->tags_len)
+		return;
+	key[series->name_len] = ';';
+	memcpy(key + series->name_len + 1, series->tags, series->tags_len + 1);
+}
+
+int series_compare(const struct series *one, const struct series *other)
+{
+	int order;
+
+	if (one->type != other->type)
+		return one->type < other->type ? -1 : 1;
+	order = strcmp(one->name, other->name);
+	return order ? order : strcmp(one->tags, other->tags);
+}
+
+const struct bin_rule *series_bin_rule(const struct series *series)
+{
+	const struct store_options *options = &series->store->options;
+	char key[NAME_BYTES];
+
+	if (!options->bin_rule_count)
+		return NULL;
+	series_key(series, key);
+	for (size_t i = 0; i < options->bin_rule_count; i++)
+		if (strstr(key, options->bin_rules[i].metric))
+			return &options->bin_rules[i];
+	return NULL;
+}
 
 void series_fold_counter(struct series *series, unsigned int window, __int128 micros)
 {
@@ -29,15 +88,18 @@ void series_add_counter(struct series *series, unsigned int window, double value
 void series_fold_timer(struct series *series, unsigned int window, const struct timer_sums *sums)
 {
 	struct timer_window *timer = &series->state.timer[window];
+	bool weighted = series->store->options.weighted_timers;
 
-	moments_add_sums(&timer->moments, sums->count, sums->sum, sums->squares, sums->min, sums->max);
+	moments_add_sums(&timer->moments, weighted ? sums->weight : sums->count, sums->sum, sums->squares,
+			 sums->min, sums->max);
 	sum_add_micros(&timer->weight, (__int128)sums->weight * MICROS);
+	timer->received += sums->count;
 	series_touch(series, window);
 }
 
 int series_fold_bucket(struct series *series, unsigned int window, int16_t index, uint64_t count)
 {
-	return histogram_add(&series->state.timer[window].histogram, index, count);
+	return histogram_add(&series->state.timer[window].histogram, index, (double)count);
 }
 
 int series_fold_sample(struct series *series, unsigned int window, int64_t micros, uint64_t weight)
@@ -45,10 +107,15 @@ int series_fold_sample(struct series *series, unsigned int window, int64_t micro
 	struct timer_sums sums = {
 		.count = 1, .weight = weight, .sum = micros, .min = micros, .max = micros
 	};
+	const struct sample sample = { .value = micros_to_double(micros), .weight = 1 };
+	struct store *store = series->store;
 
-	sums.squares = (unsigned __int128)((__int128)micros * micros);
-	if (samples_add(&series->state.timer[window].samples, micros_to_double(micros)))
+	if (store->options.weighted_timers && weight != 1)
+		return series_add_timer(series, window, sample.value, (double)weight);
+	if (samples_add(&series->state.timer[window].samples, sample, store->options.percentile_limit,
+			&store->chance))
 		return -ENOMEM;
+	sums.squares = (unsigned __int128)((__int128)micros * micros);
 	series_fold_timer(series, window, &sums);
 	return 0;
 }
@@ -56,16 +123,20 @@ int series_fold_sample(struct series *series, unsigned int window, int64_t micro
 int series_add_timer(struct series *series, unsigned int window, double value, double weight)
 {
 	struct timer_window *timer = &series->state.timer[window];
+	struct store *store = series->store;
+	const struct sample sample = { .value = value,
+				       .weight = store->options.weighted_timers ? weight : 1 };
 	int err;
 
-	if (series->store->options.exact_timers)
-		err = samples_add(&timer->samples, value);
+	if (store->options.exact_timers)
+		err = samples_add(&timer->samples, sample, store->options.percentile_limit, &store->chance);
 	else
-		err = histogram_add(&timer->histogram, histogram_index(value), 1);
+		err = histogram_add(&timer->histogram, histogram_index(value), sample.weight);
 	if (err)
 		return err;
-	moments_add(&timer->moments, value);
+	moments_add_weighted(&timer->moments, value, sample.weight);
 	sum_add(&timer->weight, weight);
+	timer->received++;
 	series_touch(series, window);
 	return 0;
 }
@@ -138,9 +209,7 @@ void series_reset(struct series *series, unsigned int window)
 		state->counter[window] = (struct sum){};
 		break;
 	case METRIC_TIMER:
-		histogram_release(&state->timer[window].histogram);
-		samples_release(&state->timer[window].samples);
-		state->timer[window] = (struct timer_window){};
+		timer_window_release(&state->timer[window]);
 		break;
 	case METRIC_GAUGE:
 		state->gauge.windows[window] = (struct gauge_window){};

@@ -49,6 +49,11 @@ struct series {
 	enum metric_type type;
 	unsigned int holds;
 	uint64_t touched_at; /* store->closings at that time */
+	/* Of the last snapshot that held an observation of it; closed_at is of store->closings, too. */
+	bool known; /* there is one, and it was not forgotten since */
+	bool forgotten;
+	uint64_t closed_at;
+	int64_t closed_time; /* of store->time */
 	uint64_t hash;
 	const char *name; /* NUL-terminated, in the same allocation as the series */
 	const char *tags;
@@ -59,12 +64,14 @@ struct series {
 TAILQ_HEAD(series_list, series);
 
 struct store {
-	struct store_options options; /* percentiles: the store's own copy */
+	struct store_options options; /* percentiles and bin_rules: the store's own copies */
 	uint64_t hash_key[2];
 	struct series **table; /* open addressing, linear probing; size: a power of two */
 	size_t table_size, count, held;
 	struct series *touched[WINDOWS];
 	uint64_t closings;
+	int64_t time;	 /* nanoseconds of all closed windows */
+	uint64_t chance; /* of samples_add() */
 	struct series_list idle[METRIC_TYPES];
 	struct canonical_name name; /* scratch of store_series() */
 };
@@ -75,7 +82,32 @@ void series_touch(struct series *series, unsigned int window);
 struct sum series_gauge_sum(const struct series *series, unsigned int window);
 /* Empties one window of a series. */
 void series_reset(struct series *series, unsigned int window);
-/* Removes and frees the series that nobody touched for long. */
-void store_drop_idle(struct store *store);
+/* Forgets what a series was, as if it had not been observed; what a window holds of it stays. */
+void series_forget(struct series *series);
+/* Removes it from the store and frees it; nobody may hold it. */
+void series_remove(struct series *series);
+/* Is it in a window that is not closed yet? */
+bool series_is_touched(const struct series *series);
+/* "name" or "name;k=v;k2=v2", as statsd spells it, into key[NAME_BYTES]. */
+void series_key(const struct series *series, char *key);
+/* The rule for the bins of a timer; NULL: it has none. */
+const struct bin_rule *series_bin_rule(const struct series *series);
+int series_compare(const struct series *one, const struct series *other);
+
+/* idle.c: a closing of `seconds`, seen from those whom it finds idle. */
+struct closing {
+	uint64_t number; /* of store->closings */
+	int64_t time;	 /* its end, of store->time */
+	int64_t length;	 /* nanoseconds */
+};
+struct closing closing_of(const struct store *store, double seconds);
+/* May any series be sent without having been observed? */
+bool store_sends_idle(const struct store *store);
+/* Is this one, which `window` does not hold? */
+bool series_is_sent_idle(const struct series *series, unsigned int window, const struct closing *closing);
+/* A window that held it was closed. */
+void series_closed(struct series *series, const struct closing *closing);
+/* Forgets whose time is over; removes and frees the series that nobody touched for long. */
+void store_drop_idle(struct store *store, const struct closing *closing);
 
 #endif /* CORE_SERIES_H */

@@ -3,7 +3,9 @@
  * Closing a window. A snapshot is one allocation that holds all it points to, made before
  * anything is changed: without memory for it, the window stays as it was.
  *
- *     | refs | snapshot | metrics | percentile entries | percentiles | names and tags |
+ *     | refs | snapshot | metrics | percentile entries | bins | percentiles | names and tags |
+ *
+ * Timers of nothing share one set of percentile entries, the first.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,9 +19,10 @@ struct block {
 
 /* How large the parts are, then where the next one of each goes. */
 struct layout {
-	size_t metrics, timers, text_bytes;
+	size_t metrics, timers, bins, text_bytes;
 	struct metric *metric;
-	struct percentile_stats *percentiles;
+	struct percentile_stats *percentiles, *nothing;
+	struct bin_stats *bin;
 	char *text;
 };
 
@@ -40,33 +43,64 @@ void snapshot_free(struct snapshot *snapshot)
 		free(block_of(snapshot));
 }
 
-static void layout_measure(struct layout *layout, const struct store *store, unsigned int window)
+static void layout_count(struct layout *layout, const struct series *series)
 {
+	layout->metrics++;
+	layout->text_bytes += series->name_len + series->tags_len + 2;
+}
+
+/* The next series behind table[*at] that is sent though `window` does not hold it. */
+static struct series *idle_next(const struct store *store, unsigned int window, const struct closing *closing,
+				size_t *at)
+{
+	struct series *series;
+
+	if (!store_sends_idle(store))
+		return NULL;
+	while (*at < store->table_size) {
+		series = store->table[(*at)++];
+		if (series && series_is_sent_idle(series, window, closing))
+			return series;
+	}
+	return NULL;
+}
+
+static void layout_measure(struct layout *layout, const struct store *store, unsigned int window,
+			   const struct closing *closing)
+{
+	const struct bin_rule *rule;
 	const struct series *series;
+	size_t at = 0;
 
 	for (series = store->touched[window]; series; series = series->touched_next[window]) {
-		layout->metrics++;
+		layout_count(layout, series);
 		layout->timers += series->type == METRIC_TIMER;
-		layout->text_bytes += series->name_len + series->tags_len + 2;
+		rule = series->type == METRIC_TIMER ? series_bin_rule(series) : NULL;
+		layout->bins += rule ? rule->count : 0;
 	}
+	while ((series = idle_next(store, window, closing, &at)))
+		layout_count(layout, series);
 }
 
 static struct snapshot *snapshot_new(const struct store *store, struct layout *layout)
 {
-	size_t wanted = store->options.percentile_count, entries = layout->timers * wanted;
+	size_t wanted = store->options.percentile_count, entries = (layout->timers + 1) * wanted;
 	struct block *block;
 	double *percentiles;
 
 	block = malloc(sizeof(*block) + layout->metrics * sizeof(*layout->metric) +
-		       entries * sizeof(*layout->percentiles) + wanted * sizeof(*percentiles) +
-		       layout->text_bytes);
+		       entries * sizeof(*layout->percentiles) + layout->bins * sizeof(*layout->bin) +
+		       wanted * sizeof(*percentiles) + layout->text_bytes);
 	if (!block)
 		return NULL;
 	layout->metric = block->metrics;
-	layout->percentiles = (struct percentile_stats *)(block->metrics + layout->metrics);
-	percentiles = (double *)(layout->percentiles + entries);
+	layout->nothing = (struct percentile_stats *)(block->metrics + layout->metrics);
+	layout->percentiles = layout->nothing + wanted;
+	layout->bin = (struct bin_stats *)(layout->nothing + entries);
+	percentiles = (double *)(layout->bin + layout->bins);
 	layout->text = (char *)(percentiles + wanted);
 
+	memset(layout->nothing, 0, wanted * sizeof(*layout->nothing));
 	memcpy(percentiles, store->options.percentiles, wanted * sizeof(*percentiles));
 	block->refs = 1;
 	block->snapshot = (struct snapshot){
@@ -86,24 +120,47 @@ static const char *layout_text(struct layout *layout, const char *text, size_t l
 	return copy;
 }
 
-static void metric_fill(struct layout *layout, struct series *series, unsigned int window)
+static void timer_fill(struct layout *layout, struct series *series, unsigned int window,
+		       struct metric *metric)
 {
 	const struct store_options *options = &series->store->options;
+	struct timer_window *timer = &series->state.timer[window];
+	const struct bin_rule *rule = series_bin_rule(series);
+
+	statistics_compute(timer, options->percentiles, options->percentile_count, &metric->timer,
+			   layout->percentiles);
+	metric->percentiles = layout->percentiles;
+	layout->percentiles += options->percentile_count;
+	if (!rule)
+		return;
+	statistics_bins(timer, rule->limits, rule->count, layout->bin);
+	metric->bins = layout->bin;
+	metric->bin_count = rule->count;
+	layout->bin += rule->count;
+}
+
+/* The next metric of the snapshot, with the name of a series. */
+static struct metric *metric_next(struct layout *layout, const struct series *series)
+{
 	struct metric *metric = layout->metric++;
-	struct sum gauge;
 
 	*metric = (struct metric){ .type = series->type };
 	metric->name = layout_text(layout, series->name, series->name_len);
 	metric->tags = layout_text(layout, series->tags, series->tags_len);
+	return metric;
+}
+
+static void metric_fill(struct layout *layout, struct series *series, unsigned int window)
+{
+	struct metric *metric = metric_next(layout, series);
+	struct sum gauge;
+
 	switch (series->type) {
 	case METRIC_COUNTER:
 		metric->counter = sum_value(&series->state.counter[window]);
 		break;
 	case METRIC_TIMER:
-		statistics_compute(&series->state.timer[window], options->percentiles,
-				   options->percentile_count, &metric->timer, layout->percentiles);
-		metric->percentiles = layout->percentiles;
-		layout->percentiles += options->percentile_count;
+		timer_fill(layout, series, window, metric);
 		break;
 	case METRIC_GAUGE:
 		gauge = series_gauge_sum(series, window);
@@ -117,6 +174,17 @@ static void metric_fill(struct layout *layout, struct series *series, unsigned i
 	}
 }
 
+static void metric_fill_idle(struct layout *layout, const struct series *series)
+{
+	struct metric *metric = metric_next(layout, series);
+
+	metric->idle = true;
+	if (series->type == METRIC_TIMER)
+		metric->percentiles = layout->nothing;
+	if (series->type == METRIC_GAUGE)
+		metric->gauge = sum_value(&series->state.gauge.value);
+}
+
 static int metric_compare(const void *a, const void *b)
 {
 	const struct metric *one = a, *other = b;
@@ -128,7 +196,7 @@ static int metric_compare(const void *a, const void *b)
 	return order ? order : strcmp(one->tags, other->tags);
 }
 
-static void window_reset(struct store *store, unsigned int window)
+static void window_reset(struct store *store, unsigned int window, const struct closing *closing)
 {
 	struct series *series, *next;
 
@@ -137,17 +205,20 @@ static void window_reset(struct store *store, unsigned int window)
 		if (series->type == METRIC_GAUGE)
 			series->state.gauge.value = series_gauge_sum(series, window);
 		series_reset(series, window);
+		series_closed(series, closing);
 	}
 	store->touched[window] = NULL;
 }
 
 struct snapshot *store_close(struct store *store, unsigned int window, int64_t timestamp, double seconds)
 {
+	const struct closing closing = closing_of(store, seconds);
 	struct layout layout = {};
 	struct snapshot *snapshot;
 	struct series *series;
+	size_t at = 0;
 
-	layout_measure(&layout, store, window);
+	layout_measure(&layout, store, window, &closing);
 	snapshot = snapshot_new(store, &layout);
 	if (!snapshot)
 		return NULL;
@@ -155,10 +226,13 @@ struct snapshot *store_close(struct store *store, unsigned int window, int64_t t
 	snapshot->seconds = seconds;
 	for (series = store->touched[window]; series; series = series->touched_next[window])
 		metric_fill(&layout, series, window);
+	while ((series = idle_next(store, window, &closing, &at)))
+		metric_fill_idle(&layout, series);
 	qsort(block_of(snapshot)->metrics, snapshot->count, sizeof(struct metric), metric_compare);
 
-	window_reset(store, window);
+	window_reset(store, window, &closing);
 	store->closings++;
-	store_drop_idle(store);
+	store->time = closing.time;
+	store_drop_idle(store, &closing);
 	return snapshot;
 }

@@ -26,7 +26,7 @@ struct bin_stats {
 
 struct timer_stats {
 	double count;						  /* weighted by 1/rate, as in statsd */
-	double sum, sum_squares, mean, median, std, upper, lower; /* over samples, not weighted */
+	double sum, sum_squares, mean, median, std, upper, lower; /* weighted only by timers.weighted */
 	uint64_t samples;
 };
 

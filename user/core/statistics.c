@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 /*
- * Two sources answer the same two questions, "the value of rank r" and "the sums of the k
- * lowest or highest": the sorted samples, or the buckets. A sum estimated from buckets is
- * then pushed into the range it must lie in because the sum of all values is known exactly:
+ * Values come in steps, ascending, each with a weight: the sorted samples, or the buckets. A
+ * rank is a place on the sum of the weights:
+ *
+ *     value     1     3           4     7
+ *     weight |--1--|-----2.5-----|--1--|--1--|      n = 5.5
+ *            0     1            3.5   4.5   5.5     the 2 lowest: the 1, and 1 of the 2.5
+ *
+ * A sum that is only estimated, from buckets or from a part of the samples, is then pushed
+ * into the range it must lie in because the sum of all values is known exactly:
  *
  *     |---------- k lowest: estimated ----------|-- n - k others: each in [edge, max] --|
  *     |------------------------- sum of all n: exact ----------------------------------|
@@ -10,111 +16,146 @@
  * The truth lies in that range, too, so this never makes the estimate worse, and k == n
  * yields the exact sum.
  */
-#include <errno.h>
 #include <math.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include "core/statistics.h"
 
-#define SIZE_MIN 64
+/* Sums of weights that differ by less than this part of them are equal: 1/0.3 is rounded. */
+#define SLACK 0x1p-50
+
+/* The values of a timer in ascending order. */
+struct ranking {
+	const struct timer_window *timer;
+	size_t steps;
+	double weight; /* of all values */
+	double scale;  /* what a sample's weight is multiplied by, since it stands for others, too */
+	bool exact;    /* the steps are all the values */
+};
+
+struct step {
+	double value, weight;
+	double low, high; /* what values beyond this step, seen from above and from below, do not pass */
+};
 
 /* Sums of the values of one end. */
 struct tail {
 	double sum, squares;
 };
 
-int samples_add(struct samples *samples, double value)
-{
-	size_t size = samples->size ? 2 * samples->size : SIZE_MIN;
-	double *values;
-
-	if (samples->used == samples->size) {
-		values = realloc(samples->values, size * sizeof(*values));
-		if (!values)
-			return -ENOMEM;
-		samples->values = values;
-		samples->size = size;
-	}
-	samples->values[samples->used++] = value;
-	return 0;
-}
-
-void samples_release(struct samples *samples)
-{
-	free(samples->values);
-	*samples = (struct samples){};
-}
-
-static int double_compare(const void *a, const void *b)
-{
-	double one = *(const double *)a, other = *(const double *)b;
-
-	return one < other ? -1 : one > other;
-}
-
 static double clamp(double value, double low, double high)
 {
 	return value < low ? low : value > high ? high : value;
 }
 
-/* The value of a rank from 1 to n. */
-static double value_of_rank(const struct timer_window *timer, uint64_t rank)
+static struct ranking ranking_of(const struct timer_window *timer)
 {
-	const struct moments *moments = &timer->moments;
+	const struct samples *samples = &timer->samples;
+	struct ranking ranking = { .timer = timer, .steps = timer->histogram.used, .scale = 1 };
+	double kept = 0;
 
-	if (rank <= 1)
-		return moments->min;
-	if (rank >= moments_count(moments))
-		return moments->max;
-	if (timer->samples.used)
-		return timer->samples.values[rank - 1];
-	return clamp(histogram_middle(histogram_rank(&timer->histogram, rank)), moments->min, moments->max);
+	ranking.weight = moments_count(&timer->moments);
+	if (!samples->used)
+		return ranking;
+	ranking.steps = samples->used;
+	ranking.exact = samples->used == samples->seen;
+	if (ranking.exact)
+		return ranking;
+	for (size_t i = 0; i < samples->used; i++)
+		kept += samples->list[i].weight;
+	ranking.scale = ranking.weight / kept;
+	return ranking;
 }
 
-static struct tail tail_of_samples(const struct samples *samples, uint64_t k, bool top)
+static struct step step_at(const struct ranking *ranking, size_t i)
 {
-	struct moments moments = {};
-	size_t first = top ? samples->used - k : 0;
+	const struct moments *moments = &ranking->timer->moments;
+	const struct sample *sample;
+	const struct bucket *bucket;
 
-	for (size_t i = first; i < first + k; i++)
-		moments_add(&moments, samples->values[i]);
+	if (ranking->timer->samples.used) {
+		sample = &ranking->timer->samples.list[i];
+		return (struct step){ .value = sample->value,
+				      .weight = sample->weight * ranking->scale,
+				      .low = moments->min,
+				      .high = moments->max };
+	}
+	bucket = &ranking->timer->histogram.buckets[i];
+	return (struct step){ .value = clamp(histogram_middle(bucket->index), moments->min, moments->max),
+			      .weight = bucket->count,
+			      .low = clamp(histogram_lower(bucket->index), moments->min, moments->max),
+			      .high = clamp(histogram_upper(bucket->index), moments->min, moments->max) };
+}
+
+/* The value at which the sum of the weights reaches `weight`, or, `beyond`, the first after that. */
+static double value_at(const struct ranking *ranking, double weight, bool beyond)
+{
+	const struct moments *moments = &ranking->timer->moments;
+	double slack = ranking->weight * SLACK, least = ranking->weight - 1;
+	long double sum = 0;
+	struct step step;
+
+	/* The extremes are known, and weigh 1 at least. */
+	if (!ranking->exact && (beyond ? weight < 1 : weight <= 1))
+		return moments->min;
+	if (!ranking->exact && (beyond ? weight >= least - slack : weight > least + slack))
+		return moments->max;
+	for (size_t i = 0; i < ranking->steps; i++) {
+		step = step_at(ranking, i);
+		sum += step.weight;
+		if (beyond ? sum > weight + slack : sum >= weight - slack)
+			return step.value;
+	}
+	return moments->max;
+}
+
+/* Sums of what lies between the ranks `from` and `to`. */
+static struct tail tail_of_samples(const struct ranking *ranking, double from, double to)
+{
+	const struct samples *samples = &ranking->timer->samples;
+	double slack = ranking->weight * SLACK, part;
+	long double begin, end = 0;
+	struct moments moments = {};
+
+	for (size_t i = 0; i < samples->used && end < to; i++) {
+		begin = end;
+		end += samples->list[i].weight;
+		part = (double)(fminl(end, to) - fmaxl(begin, from));
+		if (part > slack)
+			moments_add_weighted(&moments, samples->list[i].value, part);
+	}
 	return (struct tail){ .sum = moments_sum(&moments), .squares = moments_squares(&moments) };
 }
 
-/* Sums of the k values at one end of the buckets, and in *edge the bound that the others do not pass. */
-static struct tail tail_estimate(const struct timer_window *timer, uint64_t k, bool top, double *edge)
+/* Sums of the k values at one end, and in *edge the bound that the others do not pass. */
+static struct tail tail_estimate(const struct ranking *ranking, double k, bool top, double *edge)
 {
-	const struct histogram *histogram = &timer->histogram;
-	const struct moments *moments = &timer->moments;
-	const struct bucket *bucket;
+	const struct moments *moments = &ranking->timer->moments;
+	double extreme = top ? moments->max : moments->min, slack = ranking->weight * SLACK, part;
 	struct tail tail = {};
-	double extreme = top ? moments->max : moments->min, value;
-	uint64_t part;
+	struct step step;
 
 	*edge = extreme;
-	for (size_t i = 0; i < histogram->used && k; i++) {
-		bucket = &histogram->buckets[top ? histogram->used - 1 - i : i];
-		part = bucket->count < k ? bucket->count : k;
-		value = clamp(histogram_middle(bucket->index), moments->min, moments->max);
-		*edge = top ? histogram_upper(bucket->index) : histogram_lower(bucket->index);
-		tail.sum += (double)part * value;
-		tail.squares += (double)part * value * value;
+	for (size_t i = 0; i < ranking->steps && k > slack; i++) {
+		step = step_at(ranking, top ? ranking->steps - 1 - i : i);
+		part = fmin(step.weight, k);
+		*edge = top ? step.high : step.low;
+		tail.sum += part * step.value;
+		tail.squares += part * step.value * step.value;
 		/* The outermost value is known. */
 		if (i == 0) {
-			tail.sum += extreme - value;
-			tail.squares += extreme * extreme - value * value;
+			tail.sum += extreme - step.value;
+			tail.squares += extreme * extreme - step.value * step.value;
 		}
 		k -= part;
 	}
-	*edge = clamp(*edge, moments->min, moments->max);
 	return tail;
 }
 
-static struct tail tail_of_buckets(const struct timer_window *timer, uint64_t k, bool top)
+static struct tail tail_estimated(const struct ranking *ranking, double k, bool top)
 {
-	const struct moments *moments = &timer->moments;
-	double others = (double)(moments_count(moments) - k), edge, low, high, least, most;
-	struct tail tail = tail_estimate(timer, k, top, &edge);
+	const struct moments *moments = &ranking->timer->moments;
+	double others = ranking->weight - k, edge, low, high, least, most;
+	struct tail tail = tail_estimate(ranking, k, top, &edge);
 
 	low = top ? moments->min : edge;
 	high = top ? edge : moments->max;
@@ -126,57 +167,85 @@ static struct tail tail_of_buckets(const struct timer_window *timer, uint64_t k,
 	return tail;
 }
 
-static void percentile_compute(const struct timer_window *timer, double wanted,
+static void percentile_compute(const struct ranking *ranking, double wanted,
 			       struct percentile_stats *percentile)
 {
-	uint64_t n = moments_count(&timer->moments), k;
+	double n = ranking->weight, k, taken;
 	bool top = wanted <= 0;
 	struct tail tail;
 
 	*percentile = (struct percentile_stats){};
-	k = n == 1 ? 1 : (uint64_t)round(fabs(wanted) / 100 * (double)n);
-	if (k > n)
-		k = n;
-	if (!k)
+	/* Of a number that is not negative, round() is JavaScript's Math.round(). */
+	k = n <= 1 ? 1 : round(fabs(wanted) / 100 * n);
+	if (k < 1)
 		return;
-	tail = timer->samples.used ? tail_of_samples(&timer->samples, k, top)
-				   : tail_of_buckets(timer, k, top);
-	percentile->count = k;
-	percentile->boundary = value_of_rank(timer, top ? n - k + 1 : k);
+	taken = fmin(k, n); /* 3.6 values round to 4 */
+	if (ranking->exact)
+		tail = top ? tail_of_samples(ranking, n - taken, n) : tail_of_samples(ranking, 0, taken);
+	else
+		tail = tail_estimated(ranking, taken, top);
+	percentile->count = (uint64_t)k;
+	percentile->boundary = top ? value_at(ranking, n - taken, true) : value_at(ranking, taken, false);
 	percentile->sum = tail.sum;
 	percentile->sum_squares = tail.squares;
-	percentile->mean = tail.sum / (double)k;
+	percentile->mean = tail.sum / taken;
 }
 
-static double median(const struct timer_window *timer, uint64_t n)
+static double median(const struct ranking *ranking)
 {
-	double middle = value_of_rank(timer, n / 2 + 1);
+	double low = value_at(ranking, ranking->weight / 2, false);
+	double high = value_at(ranking, ranking->weight / 2, true);
 
-	return n % 2 ? middle : (value_of_rank(timer, n / 2) + middle) / 2;
+	return low == high ? low : (low + high) / 2;
 }
 
 void statistics_compute(struct timer_window *timer, const double *wanted, size_t wanted_count,
 			struct timer_stats *stats, struct percentile_stats *percentiles)
 {
 	const struct moments *moments = &timer->moments;
-	uint64_t n = moments_count(moments);
+	struct ranking ranking;
 
-	*stats = (struct timer_stats){ .count = sum_value(&timer->weight), .samples = n };
-	if (!n) {
+	*stats = (struct timer_stats){ .count = sum_value(&timer->weight), .samples = timer->received };
+	if (!timer->received) {
 		for (size_t i = 0; i < wanted_count; i++)
 			percentiles[i] = (struct percentile_stats){};
 		return;
 	}
-	if (timer->samples.used)
-		qsort(timer->samples.values, timer->samples.used, sizeof(*timer->samples.values),
-		      double_compare);
+	samples_sort(&timer->samples);
+	ranking = ranking_of(timer);
 	for (size_t i = 0; i < wanted_count; i++)
-		percentile_compute(timer, wanted[i], &percentiles[i]);
+		percentile_compute(&ranking, wanted[i], &percentiles[i]);
 	stats->sum = moments_sum(moments);
 	stats->sum_squares = moments_squares(moments);
-	stats->mean = stats->sum / (double)n;
-	stats->median = median(timer, n);
+	stats->mean = stats->sum / ranking.weight;
+	stats->median = median(&ranking);
 	stats->std = moments_deviation(moments);
 	stats->upper = moments->max;
 	stats->lower = moments->min;
+}
+
+void statistics_bins(const struct timer_window *timer, const double *limits, size_t count,
+		     struct bin_stats *bins)
+{
+	struct ranking ranking = ranking_of(timer);
+	struct step step;
+	size_t at = 0;
+
+	for (size_t i = 0; i < count; i++)
+		bins[i] = (struct bin_stats){ .limit = limits[i] };
+	for (size_t i = 0; i < ranking.steps; i++) {
+		step = step_at(&ranking, i);
+		while (at < count && step.value >= limits[at])
+			at++;
+		if (at == count)
+			break;
+		bins[at].count += step.weight;
+	}
+}
+
+void timer_window_release(struct timer_window *timer)
+{
+	histogram_release(&timer->histogram);
+	samples_release(&timer->samples);
+	*timer = (struct timer_window){};
 }

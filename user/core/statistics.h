@@ -8,23 +8,18 @@
 
 #include <stddef.h>
 #include "core/histogram.h"
+#include "core/samples.h"
 #include "core/snapshot.h"
 #include "core/sum.h"
 
-/* Raw samples of timers.mode: exact. All zero: none. */
-struct samples {
-	double *values;
-	size_t used, size;
-};
-
-/* -ENOMEM: nothing was added. */
-int samples_add(struct samples *samples, double value);
-void samples_release(struct samples *samples);
-
-/* One timer in one window. All zero: no samples. Either samples or the histogram is in use. */
+/*
+ * One timer in one window. All zero: no samples. Either samples or the histogram is in use.
+ * Where timers are weighted, moments, buckets and samples have the weights; else a weight of 1.
+ */
 struct timer_window {
 	struct moments moments;
 	struct sum weight; /* sum of 1/rate */
+	uint64_t received;
 	struct histogram histogram;
 	struct samples samples;
 };
@@ -39,10 +34,24 @@ struct timer_window {
  *  - the median of an even count is the mean of the middle two; the deviation is the
  *    population's; only `count` is weighted by the sample rate.
  *
+ * A value that weighs w is so many equal values, n is the sum of the weights, and of the
+ * value at the boundary a part may belong to the k and a part not.
+ *
  * From a histogram, median, boundaries and tail sums are within 0.55 % (and those of the
- * lowest, the highest and of all values exact); everything else is exact in either mode.
+ * lowest, the highest and of all values exact). From samples of which a part was left out,
+ * those kept stand for all: these numbers are estimates then. Everything else is exact.
  */
 void statistics_compute(struct timer_window *timer, const double *wanted, size_t wanted_count,
 			struct timer_stats *stats, struct percentile_stats *percentiles);
+
+/*
+ * How many values lie below each of `count` ascending limits and not below the one before,
+ * as in statsd's histogram: what is not below the last one is in none. To be called after
+ * statistics_compute(). In a histogram all values of a bucket lie on the side of its middle.
+ */
+void statistics_bins(const struct timer_window *timer, const double *limits, size_t count,
+		     struct bin_stats *bins);
+/* Frees what the window points to; all zero then. */
+void timer_window_release(struct timer_window *timer);
 
 #endif /* CORE_STATISTICS_H */

@@ -11,18 +11,11 @@
 
 #define TABLE_MIN 256
 
-/* A series that is not held goes after so many closings without an observation. */
-#define IDLE_CLOSINGS 60
-#define IDLE_CLOSINGS_GAUGE 8640 /* a day of flushes every ten seconds: it has a value to keep */
-
-static const struct {
-	size_t state_bytes;
-	uint64_t idle_closings;
-} types[METRIC_TYPES] = {
-	[METRIC_COUNTER] = { sizeof(((union series_state *)NULL)->counter), IDLE_CLOSINGS },
-	[METRIC_TIMER] = { sizeof(((union series_state *)NULL)->timer), IDLE_CLOSINGS },
-	[METRIC_GAUGE] = { sizeof(((union series_state *)NULL)->gauge), IDLE_CLOSINGS_GAUGE },
-	[METRIC_SET] = { sizeof(((union series_state *)NULL)->set), IDLE_CLOSINGS },
+static const size_t state_bytes[METRIC_TYPES] = {
+	[METRIC_COUNTER] = sizeof(((union series_state *)NULL)->counter),
+	[METRIC_TIMER] = sizeof(((union series_state *)NULL)->timer),
+	[METRIC_GAUGE] = sizeof(((union series_state *)NULL)->gauge),
+	[METRIC_SET] = sizeof(((union series_state *)NULL)->set),
 };
 
 struct store *store_new(const struct store_options *options)
@@ -34,14 +27,19 @@ struct store *store_new(const struct store_options *options)
 	store->options = *options;
 	store->options.percentiles = NULL;
 	store->options.percentile_count = 0;
+	store->options.bin_rules = NULL;
+	store->options.bin_rule_count = 0;
 	for (size_t type = 0; type < METRIC_TYPES; type++)
 		TAILQ_INIT(&store->idle[type]);
 	store->table_size = TABLE_MIN;
 	store->table = calloc(store->table_size, sizeof(struct series *));
-	if (!store->table || store_set_percentiles(store, options->percentiles, options->percentile_count))
+	if (!store->table || store_set_percentiles(store, options->percentiles, options->percentile_count) ||
+	    store_set_bins(store, options->bin_rules, options->bin_rule_count))
 		goto out_free;
 	if (getrandom(store->hash_key, sizeof(store->hash_key), 0) != sizeof(store->hash_key))
 		goto out_free;
+	/* Odd, so that it is not 0. */
+	store->chance = (options->seed ? options->seed : store->hash_key[0] ^ store->hash_key[1]) | 1;
 	return store;
 
 out_free:
@@ -65,6 +63,7 @@ void store_free(struct store *store)
 			series_free(store->table[i]);
 	free(store->table);
 	free((void *)store->options.percentiles);
+	free((void *)store->options.bin_rules);
 	free(store);
 }
 
@@ -81,6 +80,30 @@ int store_set_percentiles(struct store *store, const double *percentiles, size_t
 	store->options.percentiles = copy;
 	store->options.percentile_count = count;
 	return 0;
+}
+
+int store_set_bins(struct store *store, const struct bin_rule *rules, size_t count)
+{
+	struct bin_rule *copy = calloc(count + 1, sizeof(*copy));
+
+	if (!copy)
+		return -ENOMEM;
+	if (count)
+		memcpy(copy, rules, count * sizeof(*copy));
+	free((void *)store->options.bin_rules);
+	store->options.bin_rules = copy;
+	store->options.bin_rule_count = count;
+	return 0;
+}
+
+void store_set_idle(struct store *store, const struct idle_options *idle)
+{
+	store->options.idle = *idle;
+}
+
+void store_set_percentile_limit(struct store *store, size_t limit)
+{
+	store->options.percentile_limit = limit;
 }
 
 size_t store_series_count(const struct store *store)
@@ -167,7 +190,7 @@ static struct series *table_find(const struct store *store, enum metric_type typ
 static struct series *series_new(struct store *store, enum metric_type type,
 				 const struct canonical_name *name, uint64_t hash)
 {
-	size_t text_at = offsetof(struct series, state) + types[type].state_bytes;
+	size_t text_at = offsetof(struct series, state) + state_bytes[type];
 	size_t text_bytes = name->name_len + 1 + name->tags_len + 1;
 	struct series *series = calloc(1, text_at + text_bytes);
 	char *text = (char *)series + text_at;
@@ -186,20 +209,14 @@ static struct series *series_new(struct store *store, enum metric_type type,
 	return series;
 }
 
-static void series_remove(struct store *store, struct series *series)
+void series_remove(struct series *series)
 {
+	struct store *store = series->store;
+
 	TAILQ_REMOVE(&store->idle[series->type], series, idle);
 	table_remove(store, series);
 	store->count--;
 	series_free(series);
-}
-
-static bool series_is_touched(const struct series *series)
-{
-	for (unsigned int window = 0; window < WINDOWS; window++)
-		if (series->touched[window])
-			return true;
-	return false;
 }
 
 /* Makes room: the longest idle series goes, of any type. False: all were observed in a window still open. */
@@ -213,7 +230,7 @@ static bool store_evict(struct store *store)
 			oldest = first;
 	}
 	if (oldest)
-		series_remove(store, oldest);
+		series_remove(oldest);
 	return oldest;
 }
 
@@ -309,36 +326,4 @@ void series_release(struct series *series)
 	TAILQ_INSERT_TAIL(&series->store->idle[series->type], series, idle);
 	if (series->store->count - series->store->held > series->store->options.series_max)
 		store_evict(series->store);
-}
-
-void series_touch(struct series *series, unsigned int window)
-{
-	struct store *store = series->store;
-
-	if (series->touched[window])
-		return;
-	series->touched[window] = true;
-	series->touched_next[window] = store->touched[window];
-	store->touched[window] = series;
-	series->touched_at = store->closings;
-	if (!series->holds) {
-		TAILQ_REMOVE(&store->idle[series->type], series, idle);
-		TAILQ_INSERT_TAIL(&store->idle[series->type], series, idle);
-	}
-}
-
-static bool series_is_idle(const struct series *series)
-{
-	return !series_is_touched(series) &&
-	       series->store->closings - series->touched_at > types[series->type].idle_closings;
-}
-
-void store_drop_idle(struct store *store)
-{
-	struct series *series;
-
-	for (size_t type = 0; type < METRIC_TYPES; type++) {
-		while ((series = TAILQ_FIRST(&store->idle[type])) && series_is_idle(series))
-			series_remove(store, series);
-	}
 }

@@ -20,12 +20,44 @@ struct store;
 struct series;
 struct metric;
 
+/* What becomes of a series that a window does not hold. */
+struct idle_options {
+	/*
+	 * By type: it is sent again at each closing, as statsd does unless it is told to delete: a
+	 * counter, a set or a timer of nothing, a gauge as it was.
+	 */
+	bool sent[METRIC_TYPES];
+	/* ... until nothing of it was observed for so many nanoseconds of window time, to the nearest closing; 0: for ever. */
+	int64_t ttl;
+	/*
+	 * Where gauges are not: 0: the value is not sent, but remembered for deltas. Else statsd's
+	 * gaugesMaxTTL: it is sent by so many closings in all, then forgotten.
+	 */
+	uint64_t gauge_closings;
+};
+
+#define BIN_METRIC_MAX 256
+#define BINS_MAX 64
+
+/* statsd's histogram: timers whose key ("name;k=v") contains `metric` are counted in bins. */
+struct bin_rule {
+	char metric[BIN_METRIC_MAX];
+	double limits[BINS_MAX]; /* ascending, exclusive; INFINITY for all that is left */
+	size_t count;		 /* 0: those that contain `metric` have no bins */
+};
+
 struct store_options {
 	size_t series_max; /* series that are not held: over it the longest idle goes, or store_series() returns NULL */
-	bool exact_timers;	   /* keep raw samples, statistics to the last digit */
+	bool exact_timers;    /* keep raw samples, statistics to the last digit */
+	bool weighted_timers; /* a sample at rate r is 1/r samples in all statistics, not only in the count */
+	size_t percentile_limit;   /* raw samples kept of a timer in a window; 0: all */
 	size_t set_exact_max;	   /* distinct values a set counts exactly */
 	const double *percentiles; /* as in store_set_percentiles() */
 	size_t percentile_count;
+	struct idle_options idle;
+	const struct bin_rule *bin_rules; /* as in store_set_bins() */
+	size_t bin_rule_count;
+	uint64_t seed; /* of the choice of samples; 0: by chance */
 };
 
 /* NULL when out of memory. The caller frees with store_free(). */
@@ -37,6 +69,12 @@ void store_free(struct store *store);
  * The array is copied. -ENOMEM leaves the old ones.
  */
 int store_set_percentiles(struct store *store, const double *percentiles, size_t count);
+
+/* The first rule that matches a timer is its own. The array is copied. -ENOMEM leaves the old ones. */
+int store_set_bins(struct store *store, const struct bin_rule *rules, size_t count);
+void store_set_idle(struct store *store, const struct idle_options *idle);
+/* Windows that hold more samples already keep them. */
+void store_set_percentile_limit(struct store *store, size_t limit);
 
 /*
  * Finds or creates the series of raw name and tags bytes as they were sent (tags: the
@@ -57,7 +95,10 @@ void series_release(struct series *series);
 /* Does the kernel know it under several spellings, in several cells? */
 bool series_is_shared(const struct series *series);
 
-/* Exact sums from the kernel's cells. Micros; squares in micros squared. */
+/*
+ * Exact sums from the kernel's cells. Micros; squares in micros squared. Where timers are
+ * weighted, a sample is in `sum` and `squares`, and in the buckets, as often as it weighs.
+ */
 struct timer_sums {
 	uint64_t count;	 /* samples */
 	uint64_t weight; /* sum of 1/rate */

@@ -18,7 +18,8 @@
 #include "kstatsd.h"
 
 #define MICROS_SQUARED ((uint64_t)MICROS * MICROS)
-#define EXACT_MAX 0x1p52 /* below it, different micros are different doubles */
+#define EXACT_MAX 0x1p52  /* below it, different micros are different doubles */
+#define WEIGHT_MAX 0x1p62 /* below it, a weight is an integer of 64 bits */
 
 static unsigned int bit_width(unsigned __int128 value)
 {
@@ -114,14 +115,14 @@ static long double integer_spread(const struct moments *moments)
 }
 
 /* Takes `count` more values of known sums into the rest. */
-static void rest_merge(struct moments *moments, uint64_t count, long double sum, long double squares,
+static void rest_merge(struct moments *moments, long double count, long double sum, long double squares,
 		       long double spread)
 {
-	long double mine = (long double)moments->rest_count, theirs = (long double)count, distance;
+	long double mine = moments->rest_count, distance;
 
-	if (count && moments->rest_count) {
-		distance = sum / theirs - moments->rest_sum / mine;
-		spread += distance * distance * (mine * theirs / (mine + theirs));
+	if (count > 0 && mine > 0) {
+		distance = sum / count - moments->rest_sum / mine;
+		spread += distance * distance * (mine * count / (mine + count));
 	}
 	moments->rest_count += count;
 	moments->rest_sum += sum;
@@ -132,7 +133,7 @@ static void rest_merge(struct moments *moments, uint64_t count, long double sum,
 /* Moves the integer part to the rest. */
 static void integers_move(struct moments *moments)
 {
-	rest_merge(moments, moments->count, (long double)moments->sum / MICROS,
+	rest_merge(moments, (long double)moments->count, (long double)moments->sum / MICROS,
 		   (long double)moments->squares / MICROS_SQUARED, integer_spread(moments) / MICROS_SQUARED);
 	moments->count = 0;
 	moments->sum = 0;
@@ -157,7 +158,7 @@ static void integers_add(struct moments *moments, uint64_t count, __int128 sum, 
 
 static void extremes_add(struct moments *moments, double min, double max)
 {
-	bool first = moments_count(moments) == 0;
+	bool first = !moments->count && moments->rest_count == 0;
 
 	if (first || min < moments->min)
 		moments->min = min;
@@ -167,13 +168,31 @@ static void extremes_add(struct moments *moments, double min, double max)
 
 void moments_add(struct moments *moments, double value)
 {
+	moments_add_weighted(moments, value, 1);
+}
+
+/* Sums of `weight` values of so many micros. False: only approximately. */
+static bool weigh(int64_t micros, double weight, __int128 *sum, unsigned __int128 *squares)
+{
+	if (weight != floor(weight) || weight >= WEIGHT_MAX)
+		return false;
+	*sum = (__int128)micros * (int64_t)weight;
+	return !__builtin_mul_overflow((unsigned __int128)((__int128)micros * micros), (uint64_t)weight,
+				       squares);
+}
+
+void moments_add_weighted(struct moments *moments, double value, double weight)
+{
+	unsigned __int128 squares;
+	__int128 sum;
 	int64_t micros;
 
 	extremes_add(moments, value, value);
-	if (double_to_micros(value, &micros))
-		integers_add(moments, 1, micros, (unsigned __int128)((__int128)micros * micros));
+	if (double_to_micros(value, &micros) && weigh(micros, weight, &sum, &squares))
+		integers_add(moments, (uint64_t)weight, sum, squares);
 	else
-		rest_merge(moments, 1, value, (long double)value * value, 0);
+		rest_merge(moments, weight, (long double)value * weight, (long double)value * value * weight,
+			   0);
 }
 
 void moments_add_sums(struct moments *moments, uint64_t count, __int128 sum, unsigned __int128 squares,
@@ -185,9 +204,18 @@ void moments_add_sums(struct moments *moments, uint64_t count, __int128 sum, uns
 	integers_add(moments, count, sum, squares);
 }
 
-uint64_t moments_count(const struct moments *moments)
+void moments_add_moments(struct moments *moments, const struct moments *other)
 {
-	return moments->count + moments->rest_count;
+	if (!other->count && other->rest_count == 0)
+		return;
+	extremes_add(moments, other->min, other->max);
+	integers_add(moments, other->count, other->sum, other->squares);
+	rest_merge(moments, other->rest_count, other->rest_sum, other->rest_squares, other->rest_spread);
+}
+
+double moments_count(const struct moments *moments)
+{
+	return (double)((long double)moments->count + moments->rest_count);
 }
 
 double moments_sum(const struct moments *moments)
@@ -208,10 +236,10 @@ double moments_deviation(const struct moments *moments)
 {
 	struct moments all = *moments;
 
-	if (!moments_count(moments))
+	if (moments_count(moments) == 0)
 		return 0;
-	if (!moments->rest_count)
+	if (moments->rest_count == 0)
 		return (double)(sqrtl(integer_spread(moments) / (long double)moments->count) / MICROS);
 	integers_move(&all);
-	return (double)sqrtl(all.rest_spread / (long double)all.rest_count);
+	return (double)sqrtl(all.rest_spread / all.rest_count);
 }

@@ -26,22 +26,29 @@ bool double_to_micros(double value, int64_t *micros);
 double fraction_to_double(unsigned __int128 numerator, uint64_t divisor);
 double micros_to_double(__int128 micros);
 
-/* Count, sum, sum of squares, spread and extremes of values, in units. All zero: of none. */
+/*
+ * Count, sum, sum of squares, spread and extremes of values, in units. A value may weigh as
+ * much as several equal ones, or as 3.33 of them. All zero: of none.
+ */
 struct moments {
 	uint64_t count;		   /* of those summed in integers */
 	__int128 sum;		   /* micros */
 	unsigned __int128 squares; /* micros squared */
-	uint64_t rest_count;	   /* of the others */
+	long double rest_count;	   /* of the others */
 	long double rest_sum, rest_squares;
 	long double rest_spread; /* sum of squared distances from their mean */
 	double min, max;
 };
 
 void moments_add(struct moments *moments, double value);
+/* The same for `weight` equal values; above 0. */
+void moments_add_weighted(struct moments *moments, double value, double weight);
 /* Values whose sums are known; `min` and `max` in micros. */
 void moments_add_sums(struct moments *moments, uint64_t count, __int128 sum, unsigned __int128 squares,
 		      int64_t min, int64_t max);
-uint64_t moments_count(const struct moments *moments);
+void moments_add_moments(struct moments *moments, const struct moments *other);
+/* How many values, each as often as it weighs. */
+double moments_count(const struct moments *moments);
 double moments_sum(const struct moments *moments);
 double moments_squares(const struct moments *moments);
 /* Of the population: divided by the count, as statsd does. 0 for none. */

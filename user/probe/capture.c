@@ -289,21 +289,58 @@ static int export_ledger(struct capture *capture, unsigned int window)
 	return err;
 }
 
-int capture_close_window(struct capture *capture, unsigned int *window, struct error *error)
+/* Changes the window, and brings all that was sent until then into window *closed of the store. */
+static int take_window(struct capture *capture, unsigned int *closed, struct error *error)
 {
-	unsigned int closed = capture->window;
+	unsigned int window = capture->window;
 	int err;
 
 	err = swap_window(capture, error);
 	if (err)
 		return err;
-	*window = closed;
+	*closed = window;
 	/* What cannot be drained now does not keep the rest from being flushed. */
 	if (ring_consume(capture, (int64_t)capture->options.ring_bytes + RECORD_OVERHEAD, error))
 		log_error("%s", error->text);
-	if (drain_window(capture, closed, error))
+	if (drain_window(capture, window, error))
 		log_error("%s", error->text);
-	count_skipped(capture, &capture->own[closed]);
+	count_skipped(capture, &capture->own[window]);
+	return 0;
+}
+
+int capture_gather(struct capture *capture, struct error *error)
+{
+	struct ledger *from, *to;
+	unsigned int closed;
+	size_t i;
+	int err;
+
+	err = take_window(capture, &closed, error);
+	if (err)
+		return err;
+	from = &capture->own[closed];
+	to = &capture->own[capture->window];
+	for (i = 0; i < LEDGER_COUNTERS; i++)
+		to->n[i] += from->n[i];
+	*from = (struct ledger){};
+	err = store_carry(capture->store, closed, capture->window);
+	return err ? error_set(error, err, "cannot bring the window up to date: out of memory") : 0;
+}
+
+unsigned int capture_open_window(const struct capture *capture)
+{
+	return capture->window;
+}
+
+int capture_close_window(struct capture *capture, unsigned int *window, struct error *error)
+{
+	unsigned int closed;
+	int err;
+
+	err = take_window(capture, &closed, error);
+	if (err)
+		return err;
+	*window = closed;
 	watch_window(capture, &capture->own[closed]);
 	slots_retire(capture);
 	capture->closings++;
