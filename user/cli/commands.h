@@ -33,5 +33,6 @@ int command_status(const struct options *options);
 int command_flush(const struct options *options);
 int command_reload(const struct options *options);
 int command_tail(const struct options *options);
+int command_top(const struct options *options);
 
 #endif /* CLI_COMMANDS_H */

@@ -28,6 +28,7 @@ static const struct control_command control_commands[] = {
 	{ .name = "flush", .answer = daemon_answer_flush },
 	{ .name = "reload", .answer = daemon_answer_reload },
 	{ .name = "tail", .open = daemon_open_tail },
+	{ .name = "top", .open = daemon_open_top },
 	{},
 };
 
@@ -125,6 +126,7 @@ static void daemon_leave(struct daemon *daemon)
 	if (daemon_flush(daemon, FLUSH_LEAVING, &error))
 		log_error("%s", error.text);
 	daemon_close_tails(daemon);
+	daemon_close_tops(daemon);
 	capture_free(daemon->capture);
 	daemon->capture = NULL;
 	daemon->leave_until = clock_read(CLOCK_MONOTONIC) + daemon->config.shutdown_timeout;
@@ -240,6 +242,7 @@ static void daemon_close(struct daemon *daemon)
 {
 	events_free(daemon);
 	daemon_close_tails(daemon);
+	daemon_close_tops(daemon);
 	capture_free(daemon->capture);
 	store_free(daemon->store);
 	outputs_release(&daemon->outputs);

@@ -93,5 +93,8 @@ json_t *daemon_answer_reload(void *daemon);
 int daemon_open_tail(void *daemon, struct control_stream *stream, const json_t *arguments,
 		     struct error *error);
 void daemon_close_tails(struct daemon *daemon);
+int daemon_open_top(void *daemon, struct control_stream *stream, const json_t *arguments,
+		    struct error *error);
+void daemon_close_tops(struct daemon *daemon);
 
 #endif /* CLI_DAEMON_H */

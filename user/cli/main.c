@@ -24,6 +24,7 @@ static const struct command commands[] = {
 	{ "flush", "close the window of the running daemon now", "csh", NULL, command_flush },
 	{ "reload", "let the running daemon read its configuration again", "csh", NULL, command_reload },
 	{ "tail", "print each line as it is sent", "csrljh", "PATTERN", command_tail },
+	{ "top", "show the busiest series and senders, live", "csojh", NULL, command_top },
 };
 
 static const struct option_row {
@@ -36,6 +37,7 @@ static const struct option_row {
 	  "override a key of the configuration; repeatable" },
 	{ { "rejected", no_argument, NULL, 'r' }, "", "only bad lines, with the reason" },
 	{ { "rate", required_argument, NULL, 'l' }, "N", "at most N lines per second, default 1000; 0: all" },
+	{ { "once", no_argument, NULL, 'o' }, "", "print one report and end" },
 	{ { "json", no_argument, NULL, 'j' }, "", "print the answer as JSON" },
 	{ { "verbose", no_argument, NULL, 'v' }, "", "say more, also what libbpf and the verifier say" },
 	{ { "help", no_argument, NULL, 'h' }, "", "print this" },
@@ -124,6 +126,9 @@ static int option_apply(const struct command *command, struct options *options, 
 		if (number_parse_uint64(optarg, strlen(optarg), &options->rate) || options->rate > INT64_MAX)
 			return usage_fail(command->name, "not a number of lines:", optarg);
 		options->rate_is_set = true;
+		return -1;
+	case 'o':
+		options->once = true;
 		return -1;
 	case 'r':
 		options->rejected = true;

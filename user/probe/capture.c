@@ -353,3 +353,12 @@ const struct ledger *capture_ledger(const struct capture *capture)
 {
 	return &capture->total;
 }
+
+void capture_ledger_now(const struct capture *capture, struct ledger *ledger)
+{
+	const struct ledger *open = &capture->own[capture->window];
+
+	*ledger = capture->total;
+	for (size_t i = 0; i < LEDGER_COUNTERS; i++)
+		ledger->n[i] += open->n[i];
+}

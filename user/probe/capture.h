@@ -86,6 +86,8 @@ unsigned int capture_open_window(const struct capture *capture);
 
 /* The ledger since start, kernel and daemon together, up to the last closed window. */
 const struct ledger *capture_ledger(const struct capture *capture);
+/* The same with what the last capture_gather() brought. */
+void capture_ledger_now(const struct capture *capture, struct ledger *ledger);
 
 struct capture_program {
 	char name[32];
