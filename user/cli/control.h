@@ -50,6 +50,9 @@ int control_stream_send(struct control_stream *stream, const json_t *object);
 /* Sends {"end": reason} behind all the rest and closes; the owner hears no more of it. */
 void control_stream_end(struct control_stream *stream, const char *reason);
 
+/* How many go on at this moment. */
+unsigned int control_stream_count(void);
+
 /* {"ok": false, "error": text}. */
 json_t *control_failure(const char *text);
 

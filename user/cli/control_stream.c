@@ -23,6 +23,11 @@ struct control_stream {
 
 static unsigned int streams; /* open ones */
 
+unsigned int control_stream_count(void)
+{
+	return streams;
+}
+
 static void stream_free(struct control_stream *stream)
 {
 	streams--;

@@ -102,6 +102,7 @@ static void field_format(const json_t *row, const char *key, char text[16])
 void top_format_head(const json_t *report, size_t line, char *text, size_t width)
 {
 	static const char *const keys[] = { "datagrams", "lines", "rejected", "lost" };
+	static const char *const labels[] = { "datagrams", "lines", "bad", "lost" }; /* for 80 columns */
 	const json_t *totals = json_object_get(report, "totals");
 	char now[16], total[16], buffer[TOP_LINE_BYTES] = "";
 	time_t seconds = (time_t)number_of(report, "time");
@@ -121,7 +122,7 @@ void top_format_head(const json_t *report, size_t line, char *text, size_t width
 			amount_format(number_of(row, "rate"), now);
 			amount_format(number_of(row, "total"), total);
 			used += (size_t)snprintf(buffer + used, sizeof(buffer) - used, "%s%s %s/s (%s)",
-						 i ? "  " : "", keys[i], now, total);
+						 i ? "  " : "", labels[i], now, total);
 		}
 	}
 	snprintf(text, width + 1, "%s", buffer);

@@ -2,11 +2,13 @@
 /*
  * Two sources of lines, one consumer:
  *
- *     parsed in the kernel --- copy of the datagram ---> tail ring --> tail_record_show()
+ *     parsed in the kernel --- copy of the datagram ---> tail ring --> tail_record_take()
  *     left to the daemon ----- record of the slow path -> ring -----> tail_datagrams()
  *                                                                         `--> tail_line()
  *
  * Lines that the kernel took out of a datagram for the slow path are in its copy already.
+ * Before a record of the slow path is shown, the copies that are older are: the order is that
+ * of the sends, as far as two CPUs have one.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -29,6 +31,9 @@ struct tail {
 	void (*show)(void *context, const struct tail_line *line);
 	void *context;
 	int64_t consume; /* bytes that this call may still take */
+	uint64_t until;	 /* it shows what is not younger */
+	bool is_held;	 /* a record that was younger waits here */
+	_Alignas(struct tail_record) uint8_t held[sizeof(struct tail_record) + PAYLOAD_FAST_MAX];
 };
 
 void tail_line(struct capture *capture, const struct tail_line *line)
@@ -52,6 +57,52 @@ static void tail_lines(struct capture *capture, struct tail_line line, const uin
 	}
 }
 
+static void tail_record_show(struct capture *capture, const struct tail_record *record)
+{
+	struct tail_line line = { .time = record->time,
+				  .pid = record->pid,
+				  .command = (const char *)record->command };
+
+	tail_lines(capture, line, record->data, record->len);
+}
+
+static int tail_record_take(void *context, void *data, size_t size)
+{
+	const struct tail_record *record = data;
+	struct capture *capture = context;
+	struct tail *tail = capture->tail;
+
+	tail->consume -= (int64_t)size;
+	if (size < sizeof(*record) || record->len > size - sizeof(*record) || size > sizeof(tail->held))
+		return 0;
+	if (record->time > tail->until) {
+		memcpy(tail->held, data, size);
+		tail->is_held = true;
+		return ENOUGH;
+	}
+	tail_record_show(capture, record);
+	return tail->consume > 0 ? 0 : ENOUGH;
+}
+
+/* Shows the copies that are not younger than `until`, a ring full at most. Negative errno. */
+static int tail_catch_up(struct capture *capture, uint64_t until)
+{
+	struct tail *tail = capture->tail;
+	const struct tail_record *held = (const void *)tail->held;
+	int err;
+
+	if (tail->is_held) {
+		if (held->time > until)
+			return 0;
+		tail->is_held = false;
+		tail_record_show(capture, held);
+	}
+	tail->consume = TAIL_RING_BYTES;
+	tail->until = until;
+	err = ring_buffer__consume(tail->ring);
+	return err < 0 && err != ENOUGH ? err : 0;
+}
+
 void tail_datagrams(struct capture *capture, const struct record *record)
 {
 	struct tail_line line = { .time = record->time,
@@ -61,26 +112,13 @@ void tail_datagrams(struct capture *capture, const struct record *record)
 
 	if (!capture->tail)
 		return;
+	tail_catch_up(capture, record->time);
 	for (at = 0; at < record->len; at += size) {
 		size = record->len - at;
 		if (record->segment && record->segment < size)
 			size = record->segment;
 		tail_lines(capture, line, record->data + at, size);
 	}
-}
-
-static int tail_record_show(void *context, void *data, size_t size)
-{
-	const struct tail_record *record = data;
-	struct capture *capture = context;
-	struct tail_line line = { .time = record->time,
-				  .pid = record->pid,
-				  .command = (const char *)record->command };
-
-	capture->tail->consume -= (int64_t)size;
-	if (size >= sizeof(*record) && record->len <= size - sizeof(*record))
-		tail_lines(capture, line, record->data, record->len);
-	return capture->tail->consume > 0 ? 0 : ENOUGH;
 }
 
 void tail_free(struct capture *capture)
@@ -108,7 +146,7 @@ static int tail_new(struct capture *capture, struct error *error)
 	tail->map_fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "tail", 0, 0, TAIL_RING_BYTES, NULL);
 	err = tail->map_fd < 0 ? tail->map_fd : 0;
 	if (!err) {
-		tail->ring = ring_buffer__new(tail->map_fd, tail_record_show, capture, NULL);
+		tail->ring = ring_buffer__new(tail->map_fd, tail_record_take, capture, NULL);
 		err = tail->ring ? 0 : -errno;
 	}
 	if (!err)
@@ -149,11 +187,8 @@ int capture_tail_consume(struct capture *capture, struct error *error)
 
 	if (!capture->tail)
 		return 0;
-	capture->tail->consume = TAIL_RING_BYTES;
-	err = ring_buffer__consume(capture->tail->ring);
-	return err < 0 && err != ENOUGH
-		       ? error_set(error, err, "cannot read the copies of lines: %s", strerror(-err))
-		       : 0;
+	err = tail_catch_up(capture, UINT64_MAX);
+	return err ? error_set(error, err, "cannot read the copies of lines: %s", strerror(-err)) : 0;
 }
 
 uint64_t capture_tail_missed(const struct capture *capture)
