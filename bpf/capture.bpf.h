@@ -53,6 +53,14 @@ static __always_inline void send_line(struct run *run, struct scratch *s)
 		lose_line(run, s);
 }
 
+/* The same of a line that the parser leaves to the daemon; any gauge may be in it. */
+static __always_inline void send_deferred(struct run *run, struct scratch *s)
+{
+	if (!is_message(s, s->line.name.at))
+		gauges_follow[run->window & (WINDOWS - 1)] = 1;
+	send_line(run, s);
+}
+
 /* The rest from the line that began at `start` on, unparsed, to the daemon. */
 static __always_inline void send_rest(struct run *run, struct scratch *s, __u32 start)
 {
@@ -90,6 +98,9 @@ static long line_step(__u32 i, struct parsing *parsing)
 			add_to(&run->ledger->n[s->line.reason], 1);
 		return 0;
 	case PARSE_EMPTY:
+		return 0;
+	case PARSE_DEFER:
+		send_deferred(run, s);
 		return 0;
 	default:
 		send_rest(run, s, start);

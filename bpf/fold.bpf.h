@@ -11,6 +11,7 @@
 #include "bucket.h"
 #include "maps.bpf.h"
 #include "series.bpf.h"
+#include "wide.h"
 
 /* Limits that leave room: a sum below SUM_MAX may take one more value below VALUE_MAX. */
 #define VALUE_MAX (1LL << 60)
@@ -18,6 +19,7 @@
 /* Timer values whose squares fit 106 bits, so that 128-bit sums of them can be checked cheaply. */
 #define TIMER_VALUE_MAX (1LL << 53)
 #define SQUARES_HI_MAX (1ULL << 62)
+#define TIMER_WEIGHT_MAX 1024 /* of weighted timers: times TIMER_VALUE_MAX it fits 63 bits */
 
 #define UPDATES_MAX 16 /* attempts of a compare-and-exchange: each failure is another's success */
 
@@ -55,37 +57,22 @@ static __always_inline bool fold_counter(struct run *run, struct scratch *s, __u
 	return true;
 }
 
-/* Adds 1 to a bucket. False: the map is full. */
-static __always_inline bool fold_bucket(struct run *run, void *map, __u32 cell, __s64 value)
+/* Adds to a bucket. False: the map is full. */
+static __always_inline bool fold_bucket(struct run *run, void *map, __u32 cell, __s64 value, __u64 amount)
 {
 	struct bucket_key key = { .cell = cell, .index = bucket_index(value), .cpu = run->cpu };
-	__u64 one = 1, *times;
+	__u64 *times;
 
 	times = bpf_map_lookup_elem(map, &key);
 	if (!times) {
-		if (!bpf_map_update_elem(map, &key, &one, BPF_NOEXIST))
+		if (!bpf_map_update_elem(map, &key, &amount, BPF_NOEXIST))
 			return true;
 		times = bpf_map_lookup_elem(map, &key); /* a task that preempted this one was first */
 		if (!times)
 			return false;
 	}
-	add_to(times, 1);
+	add_to(times, amount);
 	return true;
-}
-
-/* The product of two numbers below 2^53, in 128 bits: BPF multiplies to 64 only. */
-static __always_inline void square(__u64 value, __u64 *lo, __u64 *hi)
-{
-	__u64 top = value >> 27, bottom = value & ((1 << 27) - 1);
-	__u64 cross = 2 * top * bottom; /* times 2^27 */
-
-	*hi = (top * top) >> 10;
-	*lo = (top * top) << 54;
-	*hi += cross >> 37;
-	*lo += cross << 27;
-	*hi += *lo < cross << 27;
-	*lo += bottom * bottom;
-	*hi += *lo < bottom * bottom;
 }
 
 /* Adds a 128-bit number to a 128-bit sum of this CPU's. */
@@ -111,23 +98,30 @@ static __always_inline void raise_to(__u64 *maximum, __u64 key)
 
 /*
  * load:320.5|ms|@0.1
+ *
+ * Weighted: sum, squares and bucket take the value as often as the rate says it was
+ * measured; `count` is the number of samples received all the same.
  */
 static __always_inline bool fold_summary(struct run *run, struct scratch *s, __u32 cell)
 {
 	__u32 index = cpu_cell(run, METRIC_TIMER, cell);
 	__s64 value = s->line.value;
+	__u64 times = weighted_timers ? s->line.weight : 1;
 	struct timer_cell *timer;
-	__u64 lo, hi;
+	struct wide squares;
 
 	timer = bpf_map_lookup_elem(&timers, &index);
-	if (!timer || !within(value, TIMER_VALUE_MAX) || timer->squares_hi > SQUARES_HI_MAX)
+	if (!timer || !within(value, TIMER_VALUE_MAX) || timer->squares_hi > SQUARES_HI_MAX ||
+	    times > TIMER_WEIGHT_MAX)
 		return false;
-	if (!(run->window ? fold_bucket(run, &buckets_1, cell, value)
-			  : fold_bucket(run, &buckets_0, cell, value)))
+	if (!(run->window ? fold_bucket(run, &buckets_1, cell, value, times)
+			  : fold_bucket(run, &buckets_0, cell, value, times)))
 		return false;
-	square(value < 0 ? -value : value, &lo, &hi);
-	add_wide(&timer->squares_lo, &timer->squares_hi, lo, hi);
-	add_wide(&timer->sum_lo, &timer->sum_hi, value, value < 0 ? ~0ULL : 0);
+	squares = wide_square(value < 0 ? -value : value);
+	if (weighted_timers)
+		squares = wide_scale(squares, times);
+	add_wide(&timer->squares_lo, &timer->squares_hi, squares.lo, squares.hi);
+	add_wide(&timer->sum_lo, &timer->sum_hi, value * (__s64)times, value < 0 ? ~0ULL : 0);
 	raise_to(&timer->min_key, ~order_key(value));
 	raise_to(&timer->max_key, order_key(value));
 	add_to(&timer->weight, s->line.weight);
@@ -275,7 +269,8 @@ __noinline int fold_line(struct scratch *s, __u32 window, __u32 cpu)
 	if (!s)
 		return 0;
 
-	if (s->line.wide && s->line.type != METRIC_GAUGE)
+	/* A wide gauge must be known as such to its cell; one with a time is no write to it. */
+	if (s->line.wide && (s->line.type != METRIC_GAUGE || s->line.wide & WIDE_TIME))
 		return false;
 	cell = series_cell(s);
 	if (cell == NO_CELL_YET && s->line.type == METRIC_GAUGE)

@@ -199,7 +199,7 @@ struct sender {
 	X(LINES_SEEN, "lines.seen", "non-empty lines in accepted datagrams and streams")                  \
 	X(LINES_ACCEPTED, "lines.accepted", "folded into a series")                                       \
 	X(LINES_NAME, "lines.rejected.name", "no name before the colon")                                  \
-	X(LINES_VALUE, "lines.rejected.value", "no value, or not a finite decimal number")                \
+	X(LINES_VALUE, "lines.rejected.value", "no value, or not a finite number")                        \
 	X(LINES_TYPE, "lines.rejected.type", "no type, or not c, ms, g, s, h, d")                         \
 	X(LINES_RATE, "lines.rejected.rate", "sample rate not above 0 and at most 1")                     \
 	X(LINES_FIELD, "lines.rejected.field", "a field that is neither rate nor tags nor known")         \
@@ -208,7 +208,8 @@ struct sender {
 	  "timestamp not in the past, or on a type other than c and g")                                   \
 	X(LINES_EVENT, "lines.rejected.event", "malformed event or service check")                        \
 	X(LINES_UNTERMINATED, "lines.rejected.unterminated", "a TCP connection ended within the line")    \
-	X(LINES_SERIES_LIMIT, "lines.lost.series_limit", "limits.series reached")                         \
+	X(LINES_SERIES_LIMIT, "lines.lost.series_limit",                                                  \
+	  "limits.series, or the most values with a time, or events, reached")                            \
 	X(LINES_RING_FULL, "lines.lost.ring_full", "slow path: the ring was full")                        \
 	X(LINES_CONTINUED, "lines.continued", "values behind the first of a line; each counts as a line") \
 	X(EVENTS, "lines.events", "events among the accepted lines")                                      \

@@ -21,6 +21,7 @@
 /* CPUs the kernel may ever bring up; cells and scratches exist for each. */
 const volatile __u32 cpu_count = 1;
 const volatile bool exact_timers = false;
+const volatile bool weighted_timers = false;
 const volatile bool absorb = false;
 const volatile __u32 cells_max[METRIC_TYPES] = { 1, 1, 1, 1 };
 const volatile __u32 series_mask = 0; /* entries of the table, a power of two, less one */

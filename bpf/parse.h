@@ -12,19 +12,16 @@
  * follows once instead of once per iteration.
  *
  * In the kernel the loops are short; what does not fit them is PARSE_SLOW there, and the
- * daemon parses the same bytes with the longer limits.
+ * daemon parses the same bytes with the longer limits. A line that holds, or may hold, more
+ * than one value is PARSE_DEFER: the daemon takes it apart (user/core/line.h) and parses value
+ * by value with parse_observation().
  */
 #ifndef KSTATSD_PARSE_H
 #define KSTATSD_PARSE_H
 
 #include "digits.h"
+#include "fields.h"
 #include "scratch.h"
-
-parse_inline int parse_reject(struct scratch *s, enum ledger_counter reason)
-{
-	s->line.reason = reason;
-	return PARSE_REJECT;
-}
 
 /*
  *     page.load:320.5|ms
@@ -108,184 +105,35 @@ parse_inline int parse_value(struct scratch *s)
 	return byte == '\n' ? parse_reject(s, i ? LEDGER_LINES_TYPE : LEDGER_LINES_VALUE) : PARSE_SLOW;
 }
 
-parse_inline int is_blank(__u8 byte)
-{
-	return byte == ' ' || byte == '\r' || byte == '\t';
-}
-
-/* statsd trims what stands behind the type: "5|c\r" is a counter. */
-parse_inline void skip_blanks(struct scratch *s)
-{
-	const __u8 *text = s->payload + cursor(s);
-	__u32 i;
-
-	if (!is_blank(text[0]))
-		return;
-	no_unroll for (i = 1; i < 4; i++)
-	{
-		if (!is_blank(text[i]))
-			break;
-	}
-	cursor_set(s, cursor(s) + i);
-}
-
 /*
- *     page.load:320.5|ms|@0.1
- *                     ^^
+ *     page.load:320.5|ms|@0.1|#env:prod
+ *               ^^^^^^^^^^^^^^^^^^^^^^^
  */
-parse_inline int parse_type(struct scratch *s)
+parse_inline int parse_observation(struct scratch *s)
 {
-	__u32 at = cursor(s);
-	__u8 first = s->payload[at], second = s->payload[at + 1];
-	__u32 len = 1;
-
-	if (first == 'c') {
-		s->line.type = METRIC_COUNTER;
-	} else if (first == 'm' && second == 's') {
-		s->line.type = METRIC_TIMER;
-		s->line.is_ms = 1;
-		len = 2;
-	} else if (first == 'g') {
-		s->line.type = METRIC_GAUGE;
-	} else if (first == 's') {
-		s->line.type = METRIC_SET;
-	} else if (first == 'h' || first == 'd') {
-		s->line.type = METRIC_TIMER;
-	} else {
-		return parse_reject(s, LEDGER_LINES_TYPE);
-	}
-	cursor_set(s, at + len);
-	skip_blanks(s);
-	return PARSE_OK;
-}
-
-/* What follows a field: the next one or the end of the line. */
-parse_inline int at_field_end(const struct scratch *s)
-{
-	__u8 byte = cursor_byte(s);
-
-	return byte == '|' || byte == '\n';
-}
-
-/* Moves the cursor to the end of the field. */
-parse_inline int skip_field(struct scratch *s)
-{
-	const __u8 *text = s->payload + cursor(s);
-	__u32 i;
-
-	no_unroll for (i = 0; i < TAGS_SCAN; i++)
-	{
-		if (text[i] == '|' || text[i] == '\n')
-			break;
-	}
-	cursor_set(s, cursor(s) + i);
-	return i < TAGS_SCAN ? PARSE_OK : PARSE_SLOW;
-}
-
-/*
- *     page.load:320.5|ms|@0.1
- *                         ^^^
- * 1/rate is an integer for 1, 0.5, 0.25, 0.1, 0.01: those are the kernel's.
- */
-parse_inline int parse_rate(struct scratch *s)
-{
-	struct statsd_line *line = &s->line;
-	__u64 number, scale = 1;
-
-	*(volatile __u32 *)&line->rate.at = cursor(s);
-	parse_digits(s, 0, 2);
-	if (cursor_byte(s) == '.') {
-		number = number_read(s);
-		cursor_set(s, cursor(s) + 1);
-		parse_digits(s, number, RATE_DIGITS);
-		scale = power_of_ten(digits_read(s));
-	}
-	skip_blanks(s);
-	line->rate.len = cursor(s) - line->rate.at;
-	number = number_read(s);
-	if (at_field_end(s) && number > 0 && number <= scale && scale % number == 0) {
-		line->weight = scale / number;
-		return PARSE_OK;
-	}
-
-	line->wide |= WIDE_RATE;
-	cursor_set(s, *(volatile __u32 *)&line->rate.at);
-	if (skip_field(s))
-		return PARSE_SLOW;
-	line->rate.len = cursor(s) - line->rate.at;
-	return PARSE_OK;
-}
-
-/*
- *     page.load:320.5|ms|@0.1|#env:prod,host:a
- *                              ^^^^^^^^^^^^^^^
- */
-parse_inline int parse_tags(struct scratch *s)
-{
-	struct statsd_line *line = &s->line;
-
-	*(volatile __u32 *)&line->tags.at = cursor(s);
-	if (skip_field(s))
-		return PARSE_SLOW;
-	line->tags.len = cursor(s) - line->tags.at;
-	if (line->tags.len && s->payload[(cursor(s) - 1) & CURSOR_MASK] == '\r')
-		line->tags.len--;
-	return PARSE_OK;
-}
-
-/* DogStatsD's origin fields "c:ID", "e:..." and "card:..." say nothing about the value. */
-parse_inline int parse_origin(struct scratch *s)
-{
-	__u32 at = cursor(s);
-	const __u8 *text = s->payload + at;
-
-	if ((text[0] == 'c' || text[0] == 'e') && text[1] == ':')
-		return skip_field(s);
-	if (text[0] == 'c' && text[1] == 'a' && text[2] == 'r' && text[3] == 'd' && text[4] == ':')
-		return skip_field(s);
-	return parse_reject(s, LEDGER_LINES_FIELD);
-}
-
-/* What follows the type: fields in any order. */
-parse_inline int parse_fields(struct scratch *s)
-{
-	__u32 i, at;
-	__u8 byte;
 	int result;
 
-	no_unroll for (i = 0; i < FIELDS_SCAN; i++)
-	{
-		at = cursor(s);
-		if (s->payload[at] == '\n')
-			return PARSE_OK;
-		if (s->payload[at] != '|')
-			return parse_reject(s, i ? LEDGER_LINES_FIELD : LEDGER_LINES_TYPE);
-		byte = s->payload[at + 1];
-		cursor_set(s, at + (byte == '@' || byte == '#' ? 2 : 1));
-		if (byte == '@')
-			result = parse_rate(s);
-		else if (byte == '#')
-			result = parse_tags(s);
-		else
-			result = parse_origin(s);
-		if (result)
-			return result;
-	}
-	if (cursor_byte(s) == '\n')
-		return PARSE_OK;
-#ifdef __bpf__
-	return PARSE_SLOW;
-#else
-	return parse_reject(s, LEDGER_LINES_FIELD);
-#endif
+	s->line.rate.len = 0;
+	s->line.tags.len = 0;
+	s->line.weight = 1;
+	s->line.wide = 0;
+	s->line.is_ms = 0;
+	result = parse_value(s);
+	if (result)
+		return result;
+	cursor_set(s, cursor(s) + 1);
+	result = parse_type(s);
+	if (result)
+		return result;
+	return parse_fields(s);
 }
 
-/* Could this text be a number that only strtod() reads? Its first byte says. */
+/* Could this text be a number that only the daemon reads, or several? Its first byte says. */
 parse_inline int is_number_start(const struct scratch *s)
 {
 	__u8 byte = s->payload[(s->line.value_text.at + !!s->line.sign) & CURSOR_MASK];
 
-	return (byte >= '0' && byte <= '9') || byte == '.';
+	return (byte >= '0' && byte <= '9') || byte == '.' || is_blank(byte) || byte >= 0x80;
 }
 
 /* What the type demands of the value. */
@@ -298,9 +146,9 @@ parse_inline int check_value(struct scratch *s)
 		line->value = 0;
 		return PARSE_OK;
 	}
-	if ((line->wide & WIDE_VALUE) && !is_number_start(s))
-		return parse_reject(s, LEDGER_LINES_VALUE);
-	if (line->is_ms && line->sign == '-' && ((line->wide & WIDE_VALUE) || line->value))
+	if (line->wide & WIDE_VALUE)
+		return is_number_start(s) ? PARSE_OK : parse_reject(s, LEDGER_LINES_VALUE);
+	if (line->is_ms && line->sign == '-' && line->value)
 		return parse_reject(s, LEDGER_LINES_VALUE);
 	return PARSE_OK;
 }
@@ -313,32 +161,44 @@ parse_inline int parse_parts(struct scratch *s)
 	if (result)
 		return result;
 	cursor_set(s, cursor(s) + 1);
-	result = parse_value(s);
-	if (result)
-		return result;
-	cursor_set(s, cursor(s) + 1);
-	result = parse_type(s);
-	if (result)
-		return result;
-	result = parse_fields(s);
+	result = parse_observation(s);
 	if (result)
 		return result;
 	return check_value(s);
 }
 
-/* Moves the cursor behind the newline at or after `at`. False: none within LINE_SCAN bytes. */
-parse_inline int skip_line(struct scratch *s, __u32 at)
+/* "_e{5,4}:title|text" and "_sc|name|0" are no metrics. */
+parse_inline int is_message(const struct scratch *s, __u32 at)
 {
 	const __u8 *text = s->payload + (at & CURSOR_MASK);
-	__u32 i;
 
+	if (text[0] != '_')
+		return 0;
+	return (text[1] == 'e' && text[2] == '{') || (text[1] == 's' && text[2] == 'c' && text[3] == '|');
+}
+
+/*
+ * Moves the cursor behind the newline of a line that is not good. Where a colon follows that
+ * of the name, other values may: PARSE_DEFER then, or PARSE_SLOW if the newline is far.
+ */
+parse_inline int leave_line(struct scratch *s, int result)
+{
+	__u32 at = (s->line.name.at + text_len(&s->line.name)) & CURSOR_MASK, i;
+	const __u8 *text = s->payload + at;
+
+	*(volatile __u32 *)&s->line.count =
+		0; /* colons behind the first: not in a register, for the verifier */
 	no_unroll for (i = 0; i < LINE_SCAN; i++)
 	{
 		if (text[i] == '\n')
 			break;
+		if (text[i] == ':' && i)
+			*(volatile __u32 *)&s->line.count = 1;
 	}
-	cursor_set(s, (at & CURSOR_MASK) + i + 1);
-	return i < LINE_SCAN;
+	cursor_set(s, at + i + 1);
+	if (i == LINE_SCAN)
+		return PARSE_SLOW;
+	return digits_read(s) ? PARSE_DEFER : result;
 }
 
 /*
@@ -347,22 +207,20 @@ parse_inline int skip_line(struct scratch *s, __u32 at)
  */
 parse_inline int parse_line(struct scratch *s)
 {
-	struct statsd_line *line = &s->line;
+	__u32 start = cursor(s);
 	int result;
 
-	line->name.at = cursor(s);
-	line->rate.len = 0;
-	line->tags.len = 0;
-	line->weight = 1;
-	line->wide = 0;
-	line->is_ms = 0;
+	s->line.name.at = start;
+	if (is_message(s, start)) {
+		s->line.name.len = 0;
+		return leave_line(s, PARSE_DEFER);
+	}
 	result = parse_parts(s);
 	if (result == PARSE_SLOW)
 		return result;
-	if (cursor_byte(s) == '\n') /* where every good line ends */
-		cursor_set(s, cursor(s) + 1);
-	else if (!skip_line(s, cursor(s)))
-		return PARSE_SLOW;
+	if (result == PARSE_REJECT || result == PARSE_DEFER)
+		return leave_line(s, result);
+	cursor_set(s, cursor(s) + 1); /* the newline, where a good line ends */
 	return result;
 }
 

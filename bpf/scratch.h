@@ -17,7 +17,8 @@
 #define TAGS_SCAN (KEY_MAX + 1)
 #define VALUE_SCAN 129
 #define LINE_SCAN 512
-#define FIELDS_SCAN 4
+#define FIELDS_SCAN 6
+#define BLANKS_SCAN 4
 /* What the compiler holds in registers goes to memory, where the verifier forgets it. */
 #define forget() asm volatile("" ::: "memory")
 #define no_unroll _Pragma("clang loop unroll(disable)")
@@ -27,6 +28,7 @@
 #define VALUE_SCAN PAYLOAD_FAST_MAX
 #define LINE_SCAN PAYLOAD_FAST_MAX
 #define FIELDS_SCAN 16
+#define BLANKS_SCAN PAYLOAD_FAST_MAX
 #define forget()
 #define no_unroll
 #endif
@@ -44,11 +46,13 @@ enum parse_result {
 	PARSE_EMPTY,  /* nothing between two newlines */
 	PARSE_REJECT, /* line.reason says why */
 	PARSE_SLOW,   /* in the kernel only: longer than its limits; the cursor is lost */
+	PARSE_DEFER,  /* the daemon's: an event, a service check, or perhaps several values */
 };
 
-/* Numbers that micros or an integer weight cannot hold exactly; their text decides. */
+/* What micros or an integer weight cannot hold exactly, and times: their text decides. */
 #define WIDE_VALUE 1
 #define WIDE_RATE 2
+#define WIDE_TIME 4
 
 /* Where a part of a line lies in scratch.payload. */
 struct text {
@@ -61,6 +65,7 @@ struct statsd_line {
 	struct text value_text;
 	struct text rate; /* len 0: none */
 	struct text tags; /* len 0: none */
+	struct text time; /* the seconds behind "T", if WIDE_TIME */
 	__s64 value;	  /* micros, unless WIDE_VALUE; 0 for a set */
 	__u64 weight;	  /* 1/rate, unless WIDE_RATE */
 	__u8 type;	  /* enum metric_type */

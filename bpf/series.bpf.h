@@ -168,6 +168,22 @@ static __always_inline __u32 cell_take(__u32 type)
 	return cell < cells_max[type] ? cell : NO_CELL;
 }
 
+/* "noval|c|#env:1|c": tags before the first colon. The daemon rejects the line; nothing is entered for it. */
+static __always_inline bool name_holds_tags(const struct scratch *s)
+{
+	const __u8 *text = s->payload + (s->line.name.at & CURSOR_MASK);
+	__u32 i;
+
+	no_unroll for (i = 0; i < KEY_MAX - 1; i++)
+	{
+		if (i + 1 >= text_len(&s->line.name))
+			break;
+		if (text[i] == '|' && text[i + 1] == '#')
+			return true;
+	}
+	return false;
+}
+
 /* Enters the line's series at a free entry. Its cell, or NO_CELL: no room; NO_CELL_YET: another was faster. */
 static __noinline __u32 series_enter(struct scratch *s, __u64 tag, __u32 index)
 {
@@ -175,7 +191,7 @@ static __noinline __u32 series_enter(struct scratch *s, __u64 tag, __u32 index)
 	struct series_entry *entry = bpf_map_lookup_elem(&series, &index);
 	__u32 cell, number, *owner;
 
-	if (!entry)
+	if (!entry || name_holds_tags(s))
 		return NO_CELL;
 	cell = cell_take(type);
 	if (cell == NO_CELL)

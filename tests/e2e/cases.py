@@ -72,6 +72,16 @@ def add_sizes():
          cgroup=outcome({}, datagrams=0))
 
 
+def add_lines():
+    """What the kernel leaves to the daemon, beside what it does not."""
+    case("lines.values", "sendto", "", "NAME:1|c\nNAME:2|c:4|c|@0.5\nNAME:8:16|c\nNAME:0x20|c", {"NAME": 67},
+         {"lines.seen": 6, "lines.continued": 2, "slow.lines": 5})
+    case("lines.messages", "sendto", "", "NAME:1|c\n_sc|NAME|0\n_e{1,1}:5|c\nNAME:2|c|T0\nNAME:2|c", {"NAME": 3},
+         {"lines.seen": 5, "lines.events": 1, "lines.service_checks": 1, "lines.rejected.timestamp": 1})
+    case("lines.tags_in_name", "sendto", "", "NAME:1|c\nNAME|c|#env:1|c\nNAME:2|c", {"NAME": 3},
+         {"lines.seen": 3, "lines.rejected.value": 1})
+
+
 def add_pieces_of_datagrams():
     """UDP_SEGMENT: one call, several datagrams. MSG_MORE and UDP_CORK: several calls, one datagram."""
     def segments(name):

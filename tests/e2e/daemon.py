@@ -71,11 +71,12 @@ def flood_result(process):
 class Window:
     """What one or several flushes wrote, by metric name."""
 
-    def __init__(self, metrics):
-        self.metrics = metrics
+    def __init__(self, lines):
+        self.metrics = [line for line in lines if line["type"] not in ("event", "service_check")]
+        self.events = [line for line in lines if line["type"] in ("event", "service_check")]
         self.ledger = {}
         self.by_key = {}
-        for metric in metrics:
+        for metric in self.metrics:
             name = metric["name"]
             if name.startswith(LEDGER_PREFIX):
                 name = name[len(LEDGER_PREFIX):]

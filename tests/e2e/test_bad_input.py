@@ -16,9 +16,12 @@ HOSTILE_NAMES = [
 MALFORMED = [
     (b":1|c", "name"), (b"a", "value"), (b"a:", "value"), (b"a:|c", "value"), (b"a:1", "type"), (b"a:1|", "type"),
     (b"a:1|q", "type"), (b"a:1|cc", "type"), (b"a:x|c", "value"), (b"a:1x|c", "value"), (b"a:--1|c", "value"),
-    (b"a:0x10|c", "value"), (b"a:nan|c", "value"), (b"a:inf|g", "value"), (b"a:1e999|c", "value"),
+    (b"a:0x|c", "value"), (b"a:nan|c", "value"), (b"a:inf|g", "value"), (b"a:1e999|c", "value"),
     (b"a:-1|ms", "value"), (b"a:1|c|@0", "rate"), (b"a:1|c|@2", "rate"), (b"a:1|c|@-1", "rate"), (b"a:1|c|@", "rate"),
     (b"a:1|c|@ 0.1", "rate"), (b"a:1|c|@nan", "rate"), (b"a:1|c|x", "field"), (b"a:1|c|", "field"),
+    (b"a:1|c|T0", "timestamp"), (b"a:1|c|T99999999999", "timestamp"), (b"a:1|ms|T1600000000", "timestamp"),
+    (b"noval|c|#env:1|c", "value"), (b"noval|#env:1|g", "value"), (b"_e{5,4}:title", "event"), (b"_sc|name|4", "event"),
+    (b"_e{9,1}:1|c", "event"),
 ]
 
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
 /*
  * Any datagram through the daemon's slow path into a store: what comes out in the snapshot
- * must be safe for every sink and finite, the ledger must balance, and nothing outside the
- * datagram may be read. The first two bytes choose the segment size and the timers' mode.
+ * must be safe for every sink and finite, the ledger must balance, ingest_explain() must find
+ * the faults that are counted, and nothing outside the datagram may be read. The first two
+ * bytes choose the segment size and the timers' mode.
  */
 #include <ctype.h>
 #include <math.h>
@@ -14,6 +15,11 @@
 #include "core/ingest.h"
 #include "core/snapshot.h"
 #include "core/store.h"
+#include "lib/utf8.h"
+
+#define NOW 1700000000
+#define STAMPED 20
+#define EVENTS 10
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -65,13 +71,55 @@ static void check_timer(const struct metric *metric, size_t percentile_count)
 	}
 }
 
+/* UTF-8 without control characters but line breaks. */
+static void check_text(const char *text)
+{
+	size_t left = strlen(text), len;
+
+	for (; left; text += len, left -= len) {
+		len = utf8_length((const uint8_t *)text, left);
+		MUST(len > 0);
+		MUST(len > 1 || *text == '\n' || ((uint8_t)*text >= ' ' && *text != 127));
+		MUST(len != 2 || (uint8_t)text[0] != 0xc2 || (uint8_t)text[1] >= 0xa0);
+	}
+}
+
+static void check_event(const struct event *event)
+{
+	const char *const texts[] = { event->text,     event->host,	   event->aggregation_key,
+				      event->priority, event->source_type, event->alert_type };
+
+	MUST(*event->title && !strchr(event->title, '\n'));
+	check_text(event->title);
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		check_text(texts[i]);
+	check_tags(event->tags);
+	MUST(event->status <= 3 && event->timestamp > 0);
+	MUST(event->kind == EVENT_EVENT || !*event->priority);
+}
+
+static void check_stamped(const struct metric *metric)
+{
+	MUST(metric->type == METRIC_COUNTER || metric->type == METRIC_GAUGE);
+	MUST(metric->timestamp > 0 && metric->timestamp <= NOW + 10);
+}
+
 static void check_snapshot(const struct snapshot *snapshot)
 {
+	size_t stamped = 0;
+
+	for (size_t i = 0; i < snapshot->event_count; i++)
+		check_event(&snapshot->events[i]);
+	MUST(snapshot->event_count <= EVENTS);
 	for (size_t i = 0; i < snapshot->count; i++) {
 		const struct metric *metric = &snapshot->metrics[i];
 
 		check_name(metric->name);
 		check_tags(metric->tags);
+		if (metric->timestamp) {
+			check_stamped(metric);
+			stamped++;
+		}
 		if (metric->type == METRIC_COUNTER)
 			MUST(!isnan(metric->counter));
 		else if (metric->type == METRIC_GAUGE)
@@ -81,6 +129,7 @@ static void check_snapshot(const struct snapshot *snapshot)
 		else
 			check_timer(metric, snapshot->percentile_count);
 	}
+	MUST(stamped <= STAMPED);
 }
 
 static uint64_t sum_of(const struct ledger *ledger, enum ledger_counter first, enum ledger_counter last)
@@ -92,10 +141,42 @@ static uint64_t sum_of(const struct ledger *ledger, enum ledger_counter first, e
 	return sum;
 }
 
+/* Each line by itself: as many faults, of the reasons, as ingesting it counts. */
+static void check_explained(struct ingest *ingest, const uint8_t *line, size_t len)
+{
+	struct ledger counted = {}, explained = {};
+	static struct line_fault faults[PAYLOAD_FAST_MAX];
+	size_t count = ingest_explain(ingest, line, len, NOW, faults, PAYLOAD_FAST_MAX);
+
+	MUST(count <= PAYLOAD_FAST_MAX);
+	for (size_t i = 0; i < count; i++) {
+		MUST(faults[i].at <= len);
+		explained.n[faults[i].reason]++;
+	}
+	ingest_lines(ingest, 0, line, len, &counted);
+	for (enum ledger_counter i = LEDGER_LINES_NAME; i <= LEDGER_LINES_UNTERMINATED; i++)
+		MUST(counted.n[i] == explained.n[i]);
+	MUST(counted.n[LEDGER_LINES_CONTINUED] + (len > 0) == counted.n[LEDGER_LINES_SEEN]);
+}
+
+static void check_lines(struct ingest *ingest, const uint8_t *data, size_t len)
+{
+	const uint8_t *end = data + len, *newline;
+
+	for (; data < end; data = newline + 1) {
+		newline = memchr(data, '\n', (size_t)(end - data));
+		if (!newline)
+			newline = end;
+		check_explained(ingest, data, (size_t)(newline - data));
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct store_options options = { .series_max = 50,
 					 .set_exact_max = 20,
+					 .stamped_max = STAMPED,
+					 .events_max = EVENTS,
 					 .percentiles = percentiles,
 					 .percentile_count = sizeof(percentiles) / sizeof(percentiles[0]) };
 	struct ledger ledger = {};
@@ -113,8 +194,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	MUST(store && ingest && (datagram || size == 2));
 	if (size > 2)
 		memcpy(datagram, data + 2, size - 2);
+	ingest_set_time(ingest, NOW);
 	ingest_datagrams(ingest, 1, datagram, size - 2, data[0], &ledger);
 	MUST(ledger.n[LEDGER_LINES_SEEN] == sum_of(&ledger, LEDGER_LINES_ACCEPTED, LEDGER_LINES_RING_FULL));
+	check_lines(ingest, datagram, size - 2);
 	snapshot = store_close(store, 1, 1000, 10);
 	MUST(snapshot);
 	check_snapshot(snapshot);

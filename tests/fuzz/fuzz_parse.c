@@ -58,6 +58,15 @@ static void check_decimal(const struct scratch *s)
 	MUST(fabsl(value - (long double)s->line.value) < 0.01L);
 }
 
+/* What is left to the daemon is no metric, or has a colon behind that of the name: another value, perhaps. */
+static void check_deferred(__u32 start, __u32 end)
+{
+	const uint8_t *colon = memchr(whole.payload + start, ':', end - start);
+	const uint8_t *stop = whole.payload + end;
+
+	MUST(is_message(&whole, start) || (colon && memchr(colon + 1, ':', (size_t)(stop - colon - 1))));
+}
+
 /* "0.25", perhaps with blanks behind it, and its integer weight. */
 static void check_rate(const struct scratch *s)
 {
@@ -83,6 +92,8 @@ static void check_accepted(const struct scratch *s, __u32 start, __u32 end)
 		check_text(&line->rate, start, end);
 	if (line->tags.len)
 		check_text(&line->tags, start, end);
+	if (line->wide & WIDE_TIME)
+		check_text(&line->time, start, end);
 	MUST(line->name.at == start && line->name.len > 0);
 	MUST(s->payload[start + line->name.len] == ':');
 	MUST(s->payload[line->value_text.at + line->value_text.len] == '|');
@@ -101,13 +112,18 @@ static void check_line(int result, __u32 start, __u32 end)
 		MUST(whole.line.reason == alone.line.reason);
 		MUST(whole.line.reason >= LEDGER_LINES_NAME && whole.line.reason <= LEDGER_LINES_TOO_LONG);
 	}
+	if (result == PARSE_DEFER)
+		check_deferred(start, end);
 	if (result != PARSE_OK)
 		return;
+	MUST(!is_message(&whole, start));
 	check_accepted(&whole, start, end);
 	check_same_text(&whole.line.name, &alone.line.name, start);
 	check_same_text(&whole.line.value_text, &alone.line.value_text, start);
 	check_same_text(&whole.line.rate, &alone.line.rate, start);
 	check_same_text(&whole.line.tags, &alone.line.tags, start);
+	if (whole.line.wide & WIDE_TIME)
+		check_same_text(&whole.line.time, &alone.line.time, start);
 	MUST(whole.line.type == alone.line.type && whole.line.sign == alone.line.sign);
 	MUST(whole.line.wide == alone.line.wide);
 	MUST(whole.line.wide & WIDE_VALUE || whole.line.value == alone.line.value);

@@ -123,6 +123,38 @@ static void test_good(void **state)
 	}
 }
 
+/* Names of outputs: kept as they are, "" too. */
+static void test_names(void **state)
+{
+	struct error error = {};
+	struct config config;
+
+	(void)state;
+	if (load(&config,
+		 "names: {global_prefix: '', prefix_counter: my.c, prefix_gauge: '', global_suffix: a-b_C.1,\n"
+		 "  prefix_stats: self, field_names: telegraf}\n"
+		 "internal_metrics: [statsd]\ntimers: {calculated_timer_metrics: [count, std]}\n"
+		 "flush: {rates: interval}\nconsole: {listen: '[::1]:8126'}\n",
+		 NULL, &error))
+		fail_msg("%s", error.text);
+	assert_string_equal(config.names.global_prefix, "");
+	assert_string_equal(config.names.prefix[METRIC_COUNTER], "my.c");
+	assert_string_equal(config.names.prefix[METRIC_TIMER], "timers");
+	assert_string_equal(config.names.prefix[METRIC_GAUGE], "");
+	assert_string_equal(config.names.global_suffix, "a-b_C.1");
+	assert_string_equal(config.names.prefix_stats, "self");
+	assert_int_equal(config.names.field_names, FIELD_NAMES_TELEGRAF);
+	assert_int_equal(config.names.internal_metrics, INTERNAL_STATSD);
+	assert_string_equal(timer_metric_names[0], "std");
+	assert_string_equal(timer_metric_names[3], "count");
+	assert_int_equal(config.names.timer_metrics, 1 | 1 << 3);
+	assert_int_equal(config.rates, RATES_INTERVAL);
+	assert_string_equal(config.console, "[::1]:8126");
+	assert_int_equal(load(&config, "internal_metrics: []\nconsole: {listen: ''}\n", NULL, &error), 0);
+	assert_int_equal(config.names.internal_metrics, 0);
+	assert_string_equal(config.console, "");
+}
+
 /* `sentence` follows the file's name, or stands alone when the override is at fault. */
 static const struct {
 	const char *text, *override, *sentence;
@@ -197,6 +229,29 @@ static const struct {
 	  ":1: outputs.graphite[0].queue: '1kb' is not a size: a number of bytes, or with KiB, MiB or GiB" },
 	{ "outputs: {graphite: [{address: 'h:1', queue: 1KiB}]}", NULL,
 	  ":1: outputs.graphite[0].queue: 1KiB is not between 64 KiB and 1073741824 KiB" },
+	{ "flush: {rates: wall}", NULL, ":1: flush.rates: 'wall' is not one of: elapsed, interval" },
+	{ "names: {global_prefix: a..b}", NULL,
+	  ":1: names.global_prefix: 'a..b' is not a part of a path: letters, digits, _ and -, between single dots" },
+	{ "names: {global_suffix: .x}", NULL,
+	  ":1: names.global_suffix: '.x' is not a part of a path: letters, digits, _ and -, between single dots" },
+	{ "names: {prefix_timer: 'a b'}", NULL,
+	  ":1: names.prefix_timer: 'a b' is not a part of a path: letters, digits, _ and -, between single dots" },
+	{ "names: {prefix_set: 'a;b'}", NULL,
+	  ":1: names.prefix_set: 'a;b' is not a part of a path: letters, digits, _ and -, between single dots" },
+	{ "names: {prefix_stats: kstatsd}", NULL,
+	  ":1: names.prefix_stats: kstatsd is what the ledger is called" },
+	{ "names: {field_names: telegraf}\n", "names.legacy_namespace=true",
+	  "-s names.legacy_namespace: names.legacy_namespace: it has no place for the names of names.field_names: "
+	  "telegraf; set it to false" },
+	{ "internal_metrics: statsd", NULL, ":1: internal_metrics: a list is expected, such as [kstatsd]" },
+	{ "internal_metrics: [statsd, statsd]", NULL, ":1: internal_metrics: statsd stands here twice" },
+	{ "internal_metrics: [all]", NULL, ":1: internal_metrics: 'all' is not one of: kstatsd, statsd" },
+	{ "timers: {calculated_timer_metrics: [upper_90]}", NULL,
+	  ":1: timers.calculated_timer_metrics: 'upper_90' is not one of: std, upper, lower, count, count_ps, sum, "
+	  "sum_squares, mean, median, histogram, count_percent, mean_percent, upper_percent, lower_percent, "
+	  "sum_percent, sum_squares_percent" },
+	{ "console: {listen: 8126}", NULL,
+	  ":1: console.listen: '8126' is not host:port, such as 127.0.0.1:2003 or [::1]:2003" },
 	{ "runtime_dir: run/kstatsd\n", NULL, ":1: runtime_dir: 'run/kstatsd' is not an absolute path" },
 	{ "limits: {ring: 300000}", NULL, ":1: limits.ring: 300000 bytes is not a power of two" },
 	{ "limits: {counters: 1.5}", NULL, ":1: limits.counters: '1.5' is not a whole number" },
@@ -469,11 +524,12 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good),	    cmocka_unit_test(test_bad),
-		cmocka_unit_test(test_not_yaml),    cmocka_unit_test(test_missing_file),
-		cmocka_unit_test(test_long_values), cmocka_unit_test(test_update),
-		cmocka_unit_test(test_documented),  cmocka_unit_test(test_example),
-		cmocka_unit_test(test_words),	    cmocka_unit_test(test_units),
+		cmocka_unit_test(test_names),	     cmocka_unit_test(test_good),
+		cmocka_unit_test(test_bad),	     cmocka_unit_test(test_not_yaml),
+		cmocka_unit_test(test_missing_file), cmocka_unit_test(test_long_values),
+		cmocka_unit_test(test_update),	     cmocka_unit_test(test_documented),
+		cmocka_unit_test(test_example),	     cmocka_unit_test(test_words),
+		cmocka_unit_test(test_units),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

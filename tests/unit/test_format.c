@@ -106,7 +106,7 @@ static void test_graphite(void **state)
 	struct text text = {};
 
 	(void)state;
-	assert_int_equal(format_graphite(&snapshot, &text), 0);
+	assert_int_equal(format_graphite(&snapshot, &format_defaults, &text), 0);
 	assert_text(&text, graphite);
 }
 
@@ -127,7 +127,7 @@ static void test_percentile_names(void **state)
 	struct text text = {};
 
 	(void)state;
-	assert_int_equal(format_graphite(&one, &text), 0);
+	assert_int_equal(format_graphite(&one, &format_defaults, &text), 0);
 	text_add(&text, "", 1);
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++)
 		assert_non_null(strstr(text.data, wanted[i]));
@@ -152,12 +152,12 @@ static void test_not_finite(void **state)
 	char *line;
 
 	(void)state;
-	assert_int_equal(format_graphite(&one, &text), 0);
+	assert_int_equal(format_graphite(&one, &format_defaults, &text), 0);
 	assert_text(&text, "stats.counters.good.rate 1 1\nstats.counters.good.count 1 1\n");
-	assert_int_equal(format_graphite(&instant, &text), 0);
+	assert_int_equal(format_graphite(&instant, &format_defaults, &text), 0);
 	assert_text(&text, "stats.counters.good.count 1 1\n");
 
-	assert_int_equal(format_json(&one, &text), 0);
+	assert_int_equal(format_json(&one, &format_defaults, &text), 0);
 	line = memchr(text.data, '\n', text.len);
 	assert_non_null(line);
 	json = json_loadb(text.data, (size_t)(line - text.data), 0, NULL);
@@ -178,11 +178,11 @@ static void test_line_limit(void **state)
 
 	(void)state;
 	memset(name, 'n', fits);
-	assert_int_equal(format_graphite(&one, &text), 0);
+	assert_int_equal(format_graphite(&one, &format_defaults, &text), 0);
 	assert_int_equal(text.len, GRAPHITE_LINE_MAX);
 	text.len = 0;
 	name[fits] = 'n';
-	assert_int_equal(format_graphite(&one, &text), 0);
+	assert_int_equal(format_graphite(&one, &format_defaults, &text), 0);
 	assert_int_equal(text.len, 0);
 	text_release(&text);
 }
@@ -203,7 +203,7 @@ static void test_json(void **state)
 	size_t count = 0;
 
 	(void)state;
-	assert_int_equal(format_json(&snapshot, &text), 0);
+	assert_int_equal(format_json(&snapshot, &format_defaults, &text), 0);
 	for (char *line = text.data, *end; line < text.data + text.len; line = end + 1) {
 		end = memchr(line, '\n', (size_t)(text.data + text.len - line));
 		assert_non_null(end);

@@ -174,12 +174,71 @@ static void test_integers(void **state)
 	}
 }
 
+/* What Number() of a JavaScript engine says; where it says NaN or Infinity, a refusal. */
+static const struct {
+	const char *text;
+	int result;
+	double value;
+} javascript[] = {
+	{ "1", 0, 1 },
+	{ "-2.5", 0, -2.5 },
+	{ "+1e3", 0, 1000 },
+	{ ".5", 0, 0.5 },
+	{ "5.", 0, 5 },
+	{ "010", 0, 10 },
+	{ " \t\v\f\r\n7 ", 0, 7 },
+	{ "\u00a0\u2003\ufeff7\u3000\u2028", 0, 7 },
+	{ " ", 0, 0 },
+	{ "\u00a0", 0, 0 },
+	{ "0x10", 0, 16 },
+	{ "0Xff", 0, 255 },
+	{ " 0b101 ", 0, 5 },
+	{ "0o17", 0, 15 },
+	{ "0x20000000000001", 0, 9007199254740992.0 }, /* a tie goes to the even one */
+	{ "0x20000000000003", 0, 9007199254740996.0 },
+	{ "0x200000000000010000001", 0, 0x20000000000002p28 }, /* just above a tie */
+	{ "", -EINVAL, 0 },
+	{ "0x", -EINVAL, 0 },
+	{ "0xg", -EINVAL, 0 },
+	{ "-0x10", -EINVAL, 0 },
+	{ "0b2", -EINVAL, 0 },
+	{ "0o8", -EINVAL, 0 },
+	{ "1 2", -EINVAL, 0 },
+	{ "+ 1", -EINVAL, 0 },
+	{ "1_000", -EINVAL, 0 },
+	{ "Infinity", -EINVAL, 0 },
+	{ "NaN", -EINVAL, 0 },
+	{ "\u00a1", -EINVAL, 0 },
+	{ "\xc2", -EINVAL, 0 },
+	{ "1e999", -ERANGE, 0 },
+};
+
+static void test_javascript(void **state)
+{
+	char huge[300];
+	double value;
+	int result;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(javascript) / sizeof(*javascript); i++) {
+		value = 42;
+		result = number_parse_javascript(javascript[i].text, strlen(javascript[i].text), &value);
+		if (result != javascript[i].result || value != (result ? 42 : javascript[i].value))
+			fail_msg("\"%s\": result %d, value %.17g", javascript[i].text, result, value);
+	}
+	memset(huge, 'f', sizeof(huge));
+	memcpy(huge, "0x", 2);
+	assert_int_equal(number_parse_javascript(huge, sizeof(huge), &value), -ERANGE);
+	assert_int_equal(number_parse_javascript(huge, 2 + 200, &value), 0);
+	assert_true(value == 0x1p800);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_spelling), cmocka_unit_test(test_reads_back),
 		cmocka_unit_test(test_doubles),	 cmocka_unit_test(test_long_text),
-		cmocka_unit_test(test_integers),
+		cmocka_unit_test(test_integers), cmocka_unit_test(test_javascript),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

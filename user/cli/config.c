@@ -42,6 +42,7 @@ static void config_init(struct config *config)
 	config->series_max = 1000000;
 	config->percentiles[0] = 90;
 	config->percentile_count = 1;
+	memcpy(&config->names, &format_defaults, sizeof(config->names));
 	snprintf(config->runtime_dir, sizeof(config->runtime_dir), "/run/kstatsd");
 	config->shutdown_timeout = 5 * 1000000000ll;
 	config->log_level = LOG_LEVEL_INFO;
@@ -133,6 +134,10 @@ static int config_check(struct config *config, const struct origins *origins, st
 		return rule_fail(origins, error, "capture.statsd.absorb",
 				 "only the cgroup hook can end a datagram's way; set capture.statsd.hook to "
 				 "cgroup or auto, or absorb to false");
+	if (config->names.legacy_namespace && config->names.field_names != FIELD_NAMES_STATSD)
+		return rule_fail(origins, error, "names.legacy_namespace",
+				 "it has no place for the names of names.field_names: telegraf; set it to "
+				 "false");
 	if (!config->table_enabled && !config->graphite_count)
 		config->table_enabled = true;
 	return 0;

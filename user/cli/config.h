@@ -12,20 +12,29 @@
 #include "lib/error.h"
 #include "lib/log.h"
 #include "probe/capture.h"
+#include "sink/format.h"
 #include "sink/sink.h"
 
 #define CONFIG_DEFAULT_FILE "/etc/kstatsd/kstatsd.yaml"
 #define GRAPHITE_OUTPUTS_MAX 16
 #define PERCENTILES_MAX 32
 #define RUNTIME_DIR_MAX 256
+#define LISTEN_MAX 256
 
 enum attribution {
 	ATTRIBUTION_NONE,
 };
 
+/* What rates are divided by. */
+enum rates {
+	RATES_ELAPSED,	/* the time that passed */
+	RATES_INTERVAL, /* flush.interval, as statsd does */
+};
+
 struct config {
 	int64_t interval; /* nanoseconds */
 	bool align;
+	enum rates rates;
 	bool statsd_enabled;
 	struct capture_options capture;
 	uint64_t series_max;
@@ -36,6 +45,8 @@ struct config {
 	struct stdout_options table;
 	struct graphite_options graphite[GRAPHITE_OUTPUTS_MAX];
 	size_t graphite_count;
+	struct format_options names;
+	char console[LISTEN_MAX]; /* where the management console listens; "": nowhere */
 	char runtime_dir[RUNTIME_DIR_MAX];
 	int64_t shutdown_timeout; /* nanoseconds */
 	enum log_level log_level;

@@ -17,6 +17,9 @@ static const char *const mode_names[] = { "histogram", "exact", NULL };
 static const char *const attribution_names[] = { "none", NULL };
 static const char *const format_names[] = { "table", "graphite", "json", NULL };
 static const char *const level_names[] = { "error", "warning", "info", "debug", NULL };
+static const char *const rates_names[] = { "elapsed", "interval", NULL };
+static const char *const field_names[] = { "statsd", "telegraf", NULL };
+static const char *const internal_names[] = { "kstatsd", "statsd", NULL };
 static const char *const bool_names[] = { "false", "true", NULL };
 
 /* Fields of whole numbers are bool, enum or uint32_t, uint64_t or size_t. */
@@ -174,6 +177,16 @@ static int set_address(struct config_scan *scan, const struct config_key *key, c
 	return 0;
 }
 
+/* An address, or "" for none. */
+static int set_listen(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
+		      void *field)
+{
+	char text[CONFIG_TEXT_MAX];
+	int err = config_scan_text(scan, key->path, node, text);
+
+	return err || !*text ? err : set_address(scan, key, node, field);
+}
+
 /* Complains unless `node` is a list of at most `max` elements. */
 static int list_check(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
 		      size_t max, const char *example)
@@ -280,12 +293,14 @@ static int set_graphite(struct config_scan *scan, const struct config_key *key, 
 	return err;
 }
 
+#define NAME_PART(member) FIELD(struct config, names.member), .live = true
 #define SERIES_LIMIT(member) FIELD(struct config, capture.member), .min = 1, .max = 1 << 24
 
 const struct config_key config_keys[] = {
 	{ "flush.interval", set_duration, FIELD(struct config, interval), .min = 0.05, .max = 86400,
 	  .live = true },
 	{ "flush.align", set_choice, FIELD(struct config, align), .choices = bool_names, .live = true },
+	{ "flush.rates", set_choice, FIELD(struct config, rates), .choices = rates_names, .live = true },
 	{ "capture.statsd.enabled", set_choice, FIELD(struct config, statsd_enabled), .choices = bool_names },
 	{ "capture.statsd.ports", set_ports, FIELDS(struct config, capture.ports, capture.port_count),
 	  .live = true },
@@ -294,6 +309,22 @@ const struct config_key config_keys[] = {
 	{ "timers.mode", set_choice, FIELD(struct config, capture.exact_timers), .choices = mode_names },
 	{ "timers.percentiles", set_percentiles, FIELDS(struct config, percentiles, percentile_count),
 	  .live = true },
+	{ "timers.calculated_timer_metrics", config_set_words, FIELD(struct config, names.timer_metrics),
+	  .choices = timer_metric_names, .live = true },
+	{ "names.legacy_namespace", set_choice, FIELD(struct config, names.legacy_namespace),
+	  .choices = bool_names, .live = true },
+	{ "names.global_prefix", config_set_name_part, NAME_PART(global_prefix) },
+	{ "names.prefix_counter", config_set_name_part, NAME_PART(prefix[METRIC_COUNTER]) },
+	{ "names.prefix_timer", config_set_name_part, NAME_PART(prefix[METRIC_TIMER]) },
+	{ "names.prefix_gauge", config_set_name_part, NAME_PART(prefix[METRIC_GAUGE]) },
+	{ "names.prefix_set", config_set_name_part, NAME_PART(prefix[METRIC_SET]) },
+	{ "names.prefix_stats", config_set_name_part, NAME_PART(prefix_stats) },
+	{ "names.global_suffix", config_set_name_part, NAME_PART(global_suffix) },
+	{ "names.field_names", set_choice, FIELD(struct config, names.field_names), .choices = field_names,
+	  .live = true },
+	{ "internal_metrics", config_set_words, FIELD(struct config, names.internal_metrics),
+	  .choices = internal_names, .live = true },
+	{ "console.listen", set_listen, FIELD(struct config, console) },
 	{ "attribution", set_choice, FIELD(struct config, attribution), .choices = attribution_names },
 	{ "outputs.stdout", NULL, FIELD(struct config, table_enabled), .live = true },
 	{ "outputs.stdout.format", set_choice, FIELD(struct config, table.format), .choices = format_names,

@@ -10,6 +10,9 @@
 
 extern const struct config_key config_keys[];
 
+/* Setters of config_names.c: a part of a path, perhaps ""; a list of key->choices as bits, the first is 1. */
+config_set_fn config_set_name_part, config_set_words;
+
 /* A key of `config_keys` by its path; NULL when there is none. */
 const struct config_key *config_key_find(const char *path);
 

@@ -78,6 +78,15 @@ enum flush_reason {
 	FLUSH_LEAVING,	 /* the boundary it would have reached: no window before it has that one */
 };
 
+/* What statsd counts of what it receives, made of the ledger. */
+struct statsd_counts {
+	uint64_t bad_lines_seen, packets_received, metrics_received;
+};
+void statsd_counts_make(const struct ledger *ledger, struct statsd_counts *counts);
+
+/* Adds what the daemon tells about itself to `window`, which was just closed and ends at `timestamp`. -ENOMEM. */
+int daemon_count_self(struct daemon *daemon, unsigned int window, int64_t timestamp);
+
 /* Closes the window and delivers it. */
 int daemon_flush(struct daemon *daemon, enum flush_reason reason, struct error *error);
 

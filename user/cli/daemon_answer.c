@@ -101,6 +101,7 @@ static void sink_pack(void *array, const struct sink_stats *stats)
 	set_count(row, "batches_queued", stats->batches_queued);
 	set_count(row, "bytes_queued", stats->bytes_queued);
 	set_count(row, "reconnects", stats->reconnects);
+	set_count(row, "events_without_place", stats->events_without_place);
 	set_text(row, "last_error", stats->last_error);
 	json_array_append_new(array, row);
 }

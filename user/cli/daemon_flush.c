@@ -1,37 +1,12 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
-/* From the open window to the outputs, and what the daemon says about itself on the way. */
+/* From the open window to the outputs. */
 #include <errno.h>
 #include "cli/daemon.h"
 #include "core/snapshot.h"
 #include "core/store.h"
 #include "lib/clock.h"
 
-static const struct {
-	const char *name;
-	size_t offset; /* of a uint64_t in struct daemon_counts */
-} counters[] = {
-	{ "kstatsd.daemon.flushes", offsetof(struct daemon_counts, flushes) },
-	{ "kstatsd.daemon.config_errors", offsetof(struct daemon_counts, config_errors) },
-	{ "kstatsd.daemon.flush_errors", offsetof(struct daemon_counts, flush_errors) },
-	{ "kstatsd.daemon.ring_errors", offsetof(struct daemon_counts, ring_errors) },
-};
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-static int daemon_count_self(struct daemon *daemon, unsigned int window)
-{
-	int err = outputs_count_self(&daemon->outputs, daemon->store, window);
-
-	for (size_t i = 0; !err && i < COUNT(counters); i++) {
-		uint64_t total = *(uint64_t *)((char *)&daemon->counts + counters[i].offset);
-		uint64_t *counted = (void *)((char *)&daemon->counted + counters[i].offset);
-
-		err = store_count_self(daemon->store, window, counters[i].name, total - *counted);
-		if (!err)
-			*counted = total;
-	}
-	return err;
-}
+#define NS_PER_MSEC 1000000.0
 
 /* Unix seconds. A Graphite point overwrites an earlier one of the same time. */
 static int64_t flush_timestamp(const struct schedule *schedule, enum flush_reason reason, int64_t wall)
@@ -45,6 +20,20 @@ static int64_t flush_timestamp(const struct schedule *schedule, enum flush_reaso
 	default:
 		return wall / NS_PER_SECOND;
 	}
+}
+
+/* Computes the window. NULL: out of memory. */
+static struct snapshot *window_close(struct daemon *daemon, unsigned int window, int64_t timestamp,
+				     double elapsed)
+{
+	bool fixed = daemon->config.rates == RATES_INTERVAL;
+	double seconds = fixed ? (double)daemon->config.interval / NS_PER_SECOND : elapsed;
+	int64_t began = clock_read(CLOCK_MONOTONIC);
+	struct snapshot *snapshot = store_close(daemon->store, window, timestamp, seconds);
+
+	if (snapshot)
+		snapshot->processing_ms = (double)(clock_read(CLOCK_MONOTONIC) - began) / NS_PER_MSEC;
+	return snapshot;
 }
 
 int daemon_flush(struct daemon *daemon, enum flush_reason reason, struct error *error)
@@ -62,12 +51,12 @@ int daemon_flush(struct daemon *daemon, enum flush_reason reason, struct error *
 		goto out_failed;
 	daemon->window_opened = now;
 	daemon->counts.flushes++;
-	err = daemon_count_self(daemon, window);
+	err = daemon_count_self(daemon, window, timestamp);
 	if (err) {
 		error_set(error, err, "cannot count what the daemon did: out of memory");
 		goto out_failed;
 	}
-	snapshot = store_close(daemon->store, window, timestamp, seconds);
+	snapshot = window_close(daemon, window, timestamp, seconds);
 	if (!snapshot) {
 		err = error_set(error, -ENOMEM,
 				"cannot compute a window: out of memory; it is kept for later");

@@ -35,20 +35,26 @@ static const struct {
 	{ "batches_dropped", offsetof(struct sink_stats, batches_dropped) },
 	{ "lines_dropped", offsetof(struct sink_stats, lines_dropped) },
 	{ "reconnects", offsetof(struct sink_stats, reconnects) },
+	{ "events_without_place", offsetof(struct sink_stats, events_without_place) },
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static size_t plans_make(const struct config *config, struct output_plan *plans)
+/* All share one set of names, which a reload changes under them: connections and queues stay. */
+static size_t plans_make(const struct outputs *outputs, const struct config *config,
+			 struct output_plan *plans)
 {
 	size_t count = 0;
 
 	memset(plans, 0, (GRAPHITE_OUTPUTS_MAX + 1) * sizeof(*plans));
-	if (config->table_enabled)
-		plans[count++].table = config->table;
+	if (config->table_enabled) {
+		plans[count].table = config->table;
+		plans[count++].table.names = &outputs->names;
+	}
 	for (size_t i = 0; i < config->graphite_count; i++) {
 		plans[count].is_graphite = true;
-		plans[count++].graphite = config->graphite[i];
+		plans[count].graphite = config->graphite[i];
+		plans[count++].graphite.names = &outputs->names;
 	}
 	return count;
 }
@@ -90,7 +96,7 @@ int outputs_update(struct outputs *outputs, const struct config *config, struct 
 		   struct error *error)
 {
 	struct output_plan plans[GRAPHITE_OUTPUTS_MAX + 1];
-	size_t count = plans_make(config, plans);
+	size_t count = plans_make(outputs, config, plans);
 	struct outputs fresh = {};
 	struct output **end = &fresh.first;
 
@@ -114,6 +120,7 @@ int outputs_update(struct outputs *outputs, const struct config *config, struct 
 	}
 	*end = outputs->first;
 	outputs->first = fresh.first;
+	outputs->names = config->names;
 	return 0;
 }
 
@@ -159,7 +166,7 @@ bool outputs_idle(const struct outputs *outputs)
 	return true;
 }
 
-int outputs_count_self(struct outputs *outputs, struct store *store, unsigned int window)
+int outputs_count_self(struct outputs *outputs, struct store *store, unsigned int window, bool tell)
 {
 	int err = 0;
 
@@ -173,7 +180,8 @@ int outputs_count_self(struct outputs *outputs, struct store *store, unsigned in
 			char name[128];
 
 			snprintf(name, sizeof(name), "kstatsd.sinks.%s.%s", now.kind, counters[i].name);
-			err = store_count_self(store, window, name, total - *counted);
+			if (tell)
+				err = store_count_self(store, window, name, total - *counted);
 			if (!err)
 				*counted = total;
 		}

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "cli/config.h"
+#include "sink/format.h"
 #include "sink/sink.h"
 
 struct event_base;
@@ -20,6 +21,7 @@ struct store;
 
 struct outputs {
 	struct output *first;
+	struct format_options names; /* the sinks point here: not to be moved */
 };
 
 /*
@@ -35,8 +37,11 @@ void outputs_deliver(struct outputs *outputs, struct snapshot *snapshot, int64_t
 /* True when everything delivered has left. */
 bool outputs_idle(const struct outputs *outputs);
 
-/* Adds what the sinks counted since the last call to `window`, as kstatsd.sinks.KIND.*. -ENOMEM. */
-int outputs_count_self(struct outputs *outputs, struct store *store, unsigned int window);
+/*
+ * Adds what the sinks counted since the last call to `window`, as kstatsd.sinks.KIND.*; unless
+ * `tell`, it only takes note that they counted. -ENOMEM.
+ */
+int outputs_count_self(struct outputs *outputs, struct store *store, unsigned int window, bool tell);
 
 /* Calls `visit` with the statistics of each sink in use. */
 void outputs_visit(const struct outputs *outputs,

@@ -81,5 +81,7 @@ int store_carry(struct store *store, unsigned int from, unsigned int to)
 		series_touch(series, to);
 		series_reset(series, from);
 	}
+	if (passing_carry(&store->passing[from], &store->passing[to]))
+		err = -ENOMEM;
 	return err;
 }

@@ -1,26 +1,24 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 /*
- * Lines are copied one by one into a scratch of the parser, which wants a newline behind
- * the last byte and room to read on. Numbers that the parser calls wide are read from
- * their text; every other number is what the kernel would have made of it.
+ * Line by line: an event or a service check is kept; of anything else each value is folded,
+ * and counts as a line. What is wrong with a line is found by the same steps, without a store.
  */
 #include <errno.h>
-#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include "core/event.h"
 #include "core/ingest.h"
+#include "core/line.h"
 #include "core/store.h"
 #include "hash.h"
-#include "lib/number.h"
-#include "parse.h"
-
-#define LINE_MAX_BYTES (PAYLOAD_FAST_MAX - 1)
 
 struct ingest {
 	struct store *store;
 	uint64_t key[2];
-	struct scratch scratch;
+	int64_t now;
+	struct line_reader line;
+	struct event_parser event;
 };
 
 struct ingest *ingest_new(struct store *store)
@@ -42,156 +40,144 @@ void ingest_set_key(struct ingest *ingest, const uint64_t key[2])
 	memcpy(ingest->key, key, sizeof(ingest->key));
 }
 
-static const char *text_of(const struct scratch *s, const struct text *text)
+void ingest_set_time(struct ingest *ingest, int64_t now)
 {
-	return (const char *)s->payload + text->at;
+	ingest->now = now;
 }
 
-/* The line's value in units. -EINVAL if it is no finite decimal number. */
-static int line_value(const struct scratch *s, double *value)
+static int add_member(struct ingest *ingest, struct series *series, unsigned int window,
+		      const struct observation *seen)
 {
-	if (!(s->line.wide & WIDE_VALUE)) {
-		*value = (double)s->line.value / MICROS;
-		return 0;
-	}
-	return number_parse_double(text_of(s, &s->line.value_text), s->line.value_text.len, value);
-}
-
-/* 1/rate. -EINVAL if the rate is not above 0 and at most 1. */
-static int line_weight(const struct scratch *s, double *weight)
-{
-	double rate;
-
-	if (!(s->line.wide & WIDE_RATE)) {
-		*weight = (double)s->line.weight;
-		return 0;
-	}
-	if (number_parse_double(text_of(s, &s->line.rate), s->line.rate.len, &rate) ||
-	    !(rate > 0 && rate <= 1))
-		return -EINVAL;
-	*weight = 1 / rate;
-	return isfinite(*weight) ? 0 : -EINVAL;
-}
-
-static int add_member(struct ingest *ingest, struct series *series, unsigned int window)
-{
-	const struct scratch *s = &ingest->scratch;
 	const __u64 key[2] = { ingest->key[0], ingest->key[1] };
 	__u64 hash[2];
 	uint64_t words[2];
 
-	hash_value(key, s->payload + s->line.value_text.at, s->line.value_text.len, hash);
+	hash_value(key, seen->member, (__u32)seen->member_len, hash);
 	words[0] = hash[0];
 	words[1] = hash[1];
 	return series_fold_member(series, window, words);
 }
 
-static int add_value(struct ingest *ingest, struct series *series, unsigned int window, double value,
-		     double weight)
+static int add_value(struct ingest *ingest, struct series *series, unsigned int window,
+		     const struct observation *seen)
 {
-	switch (ingest->scratch.line.type) {
+	switch (seen->type) {
 	case METRIC_COUNTER:
-		series_add_counter(series, window, value, weight);
+		series_add_counter(series, window, seen->value, seen->weight);
 		return 0;
 	case METRIC_TIMER:
-		return series_add_timer(series, window, value, weight);
+		return series_add_timer(series, window, seen->value, seen->weight);
 	case METRIC_GAUGE:
-		if (ingest->scratch.line.sign)
-			return series_adjust_gauge(series, window, value);
-		return series_set_gauge(series, window, value);
+		if (seen->sign)
+			return series_adjust_gauge(series, window, seen->value);
+		return series_set_gauge(series, window, seen->value);
 	default:
-		return add_member(ingest, series, window);
+		return add_member(ingest, series, window, seen);
 	}
 }
 
-/* What becomes of a line that parsed: its counter in the ledger. */
-static enum ledger_counter fold_parsed(struct ingest *ingest, unsigned int window)
+/* What becomes of a good value: its counter in the ledger. */
+static enum ledger_counter fold_value(struct ingest *ingest, unsigned int window,
+				      const struct observation *seen)
 {
-	const struct scratch *s = &ingest->scratch;
-	double value, weight;
+	size_t name_len, tags_len;
+	const char *name = line_name(&ingest->line, &name_len), *tags = line_tags(&ingest->line, &tags_len);
+	double whole = seen->type == METRIC_COUNTER ? seen->value * seen->weight : seen->value;
 	struct series *series;
+	int err;
 
-	if (line_value(s, &value))
-		return LEDGER_LINES_VALUE;
-	if (line_weight(s, &weight))
-		return LEDGER_LINES_RATE;
-	if (!isfinite(value * weight))
-		return LEDGER_LINES_VALUE;
-	series = store_series(ingest->store, s->line.type, text_of(s, &s->line.name), s->line.name.len,
-			      text_of(s, &s->line.tags), s->line.tags.len);
-	if (!series)
-		return errno == ENAMETOOLONG ? LEDGER_LINES_TOO_LONG : LEDGER_LINES_SERIES_LIMIT;
-	if (add_value(ingest, series, window, value, weight))
-		return LEDGER_LINES_SERIES_LIMIT;
+	if (seen->time) {
+		err = store_add_stamped(ingest->store, window, seen->type, name, name_len, tags, tags_len,
+					whole, seen->time);
+	} else {
+		series = store_series(ingest->store, seen->type, name, name_len, tags, tags_len);
+		err = series ? add_value(ingest, series, window, seen) : -errno;
+	}
+	if (err)
+		return err == -ENAMETOOLONG ? LEDGER_LINES_TOO_LONG : LEDGER_LINES_SERIES_LIMIT;
 	return LEDGER_LINES_ACCEPTED;
 }
 
-/* Copies a line to where the parser wants it. False: it is too long. */
-static bool scratch_load(struct scratch *s, const void *line, size_t len)
+static void ingest_event(struct ingest *ingest, unsigned int window, const uint8_t *line, size_t len,
+			 struct ledger *ledger)
 {
-	if (len > LINE_MAX_BYTES)
-		return false;
-	memcpy(s->payload, line, len);
-	s->payload[len] = '\n';
-	s->len = (__u32)len;
-	cursor_set(s, 0);
-	return true;
+	enum ledger_counter verdict;
+	size_t at;
+
+	verdict = event_parse(&ingest->event, line, len, &at);
+	if (verdict == LEDGER_LINES_ACCEPTED && store_add_event(ingest->store, window, &ingest->event.event))
+		verdict = LEDGER_LINES_SERIES_LIMIT;
+	ledger->n[LEDGER_LINES_SEEN]++;
+	ledger->n[LEDGER_SLOW_LINES]++;
+	ledger->n[verdict]++;
+	if (verdict == LEDGER_LINES_ACCEPTED)
+		ledger->n[ingest->event.event.kind == EVENT_EVENT ? LEDGER_EVENTS : LEDGER_SERVICE_CHECKS]++;
 }
 
 static void ingest_line(struct ingest *ingest, unsigned int window, const uint8_t *line, size_t len,
 			struct ledger *ledger)
 {
-	struct scratch *s = &ingest->scratch;
+	struct observation seen;
+	size_t values;
 
-	if (!len)
-		return;
-	ledger->n[LEDGER_LINES_SEEN]++;
-	ledger->n[LEDGER_SLOW_LINES]++;
-	if (!scratch_load(s, line, len)) {
-		ledger->n[LEDGER_LINES_TOO_LONG]++;
+	if (event_is(line, len)) {
+		ingest_event(ingest, window, line, len, ledger);
 		return;
 	}
-	switch (parse_line(s)) {
-	case PARSE_OK:
-		ledger->n[fold_parsed(ingest, window)]++;
-		break;
-	case PARSE_REJECT:
-		ledger->n[s->line.reason]++;
-		break;
-	default:
-		ledger->n[LEDGER_LINES_TOO_LONG]++;
-		break;
+	line_begin(&ingest->line, line, len, ingest->now);
+	for (values = 0; line_next(&ingest->line, &seen); values++) {
+		if (seen.verdict == LEDGER_LINES_ACCEPTED)
+			seen.verdict = fold_value(ingest, window, &seen);
+		ledger->n[LEDGER_LINES_SEEN]++;
+		ledger->n[LEDGER_SLOW_LINES]++;
+		ledger->n[LEDGER_LINES_CONTINUED] += values > 0;
+		ledger->n[seen.verdict]++;
+	}
+}
+
+/* What ingest_event() would find. */
+static size_t explain_event(struct ingest *ingest, const void *line, size_t len, struct line_fault *fault)
+{
+	fault->reason = event_parse(&ingest->event, line, len, &fault->at);
+	return fault->reason != LEDGER_LINES_ACCEPTED;
+}
+
+/* What fold_value() would find, but for limits. */
+static void check_value_name(struct ingest *ingest, struct observation *seen)
+{
+	size_t name_len, tags_len;
+	const char *name = line_name(&ingest->line, &name_len), *tags = line_tags(&ingest->line, &tags_len);
+
+	if (store_check_name(ingest->store, seen->type, name, name_len, tags, tags_len)) {
+		seen->verdict = LEDGER_LINES_TOO_LONG;
+		seen->at = 0;
 	}
 }
 
 size_t ingest_explain(struct ingest *ingest, const void *line, size_t len, int64_t now,
 		      struct line_fault *faults, size_t max)
 {
-	struct scratch *s = &ingest->scratch;
-	struct line_fault fault = { .reason = LEDGER_LINES_TOO_LONG, .at = LINE_MAX_BYTES };
-	double number;
+	struct observation seen;
+	struct line_fault fault;
+	size_t count = 0;
 
-	(void)now;
-	if (!len)
-		return 0;
-	if (scratch_load(s, line, len)) {
-		switch (parse_line(s)) {
-		case PARSE_OK:
-			if (line_value(s, &number))
-				fault = (struct line_fault){ LEDGER_LINES_VALUE, s->line.value_text.at };
-			else if (line_weight(s, &number))
-				fault = (struct line_fault){ LEDGER_LINES_RATE, s->line.rate.at };
-			else
-				return 0;
-			break;
-		default:
-			fault = (struct line_fault){ s->line.reason, 0 };
-			break;
-		}
+	if (event_is(line, len)) {
+		count = explain_event(ingest, line, len, &fault);
+		if (count && max)
+			faults[0] = fault;
+		return count;
 	}
-	if (max)
-		faults[0] = fault;
-	return 1;
+	line_begin(&ingest->line, line, len, now);
+	while (line_next(&ingest->line, &seen)) {
+		if (seen.verdict == LEDGER_LINES_ACCEPTED)
+			check_value_name(ingest, &seen);
+		if (seen.verdict == LEDGER_LINES_ACCEPTED)
+			continue;
+		if (count < max)
+			faults[count] = (struct line_fault){ seen.verdict, seen.at };
+		count++;
+	}
+	return count;
 }
 
 void ingest_lines(struct ingest *ingest, unsigned int window, const void *data, size_t len,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
 /*
  * The slow path in user space: statsd bytes -> the kernel's own parser -> the store, with
- * the exact arithmetic that the kernel lacks, counted in a ledger.
+ * the exact arithmetic that the kernel lacks, counted in a ledger. Of a line with several
+ * values each counts as a line.
  */
 #ifndef CORE_INGEST_H
 #define CORE_INGEST_H
@@ -19,6 +20,9 @@ void ingest_free(struct ingest *ingest);
 
 /* The key under which the kernel hashes the values of sets; both sides must use one. */
 void ingest_set_key(struct ingest *ingest, const uint64_t key[2]);
+
+/* The wall clock, Unix seconds: times that senders gave are compared with it. 0 until it is called. */
+void ingest_set_time(struct ingest *ingest, int64_t now);
 
 /*
  * Folds every line of `data` (`len` bytes, not NUL-terminated, never written) into `window`
@@ -42,7 +46,7 @@ struct line_fault {
 
 /*
  * Why ingest_lines() would reject a line (without its newline) at the time `now` (Unix seconds),
- * or values of it: writes at most `max` faults, in the order of the line, and returns how many there
+ * or values of it: writes at most `max` faults, in the order of the values, and returns how many there
  * are. 0: the line is good. Folds and counts nothing.
  */
 size_t ingest_explain(struct ingest *ingest, const void *line, size_t len, int64_t now,

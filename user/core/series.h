@@ -15,6 +15,7 @@
 #include <sys/queue.h>
 #include "core/distinct.h"
 #include "core/name.h"
+#include "core/passing.h"
 #include "core/statistics.h"
 #include "core/store.h"
 #include "core/sum.h"
@@ -69,6 +70,7 @@ struct store {
 	struct series **table; /* open addressing, linear probing; size: a power of two */
 	size_t table_size, count, held;
 	struct series *touched[WINDOWS];
+	struct passing passing[WINDOWS];
 	uint64_t closings;
 	int64_t time;	 /* nanoseconds of all closed windows */
 	uint64_t chance; /* of samples_add() */

@@ -3,7 +3,7 @@
  * Closing a window. A snapshot is one allocation that holds all it points to, made before
  * anything is changed: without memory for it, the window stays as it was.
  *
- *     | refs | snapshot | metrics | percentile entries | bins | percentiles | names and tags |
+ *     | refs | snapshot | metrics | events | percentile entries | bins | percentiles | names, tags, messages |
  *
  * Timers of nothing share one set of percentile entries, the first.
  */
@@ -21,6 +21,7 @@ struct block {
 struct layout {
 	size_t metrics, timers, bins, text_bytes;
 	struct metric *metric;
+	struct event *events;
 	struct percentile_stats *percentiles, *nothing;
 	struct bin_stats *bin;
 	char *text;
@@ -69,9 +70,12 @@ static void layout_measure(struct layout *layout, const struct store *store, uns
 			   const struct closing *closing)
 {
 	const struct bin_rule *rule;
+	const struct passing *passing = &store->passing[window];
 	const struct series *series;
 	size_t at = 0;
 
+	layout->metrics = passing->stamped_count;
+	layout->text_bytes = passing_text_bytes(passing);
 	for (series = store->touched[window]; series; series = series->touched_next[window]) {
 		layout_count(layout, series);
 		layout->timers += series->type == METRIC_TIMER;
@@ -82,19 +86,21 @@ static void layout_measure(struct layout *layout, const struct store *store, uns
 		layout_count(layout, series);
 }
 
-static struct snapshot *snapshot_new(const struct store *store, struct layout *layout)
+static struct snapshot *snapshot_new(const struct store *store, struct layout *layout, size_t events)
 {
 	size_t wanted = store->options.percentile_count, entries = (layout->timers + 1) * wanted;
 	struct block *block;
 	double *percentiles;
 
 	block = malloc(sizeof(*block) + layout->metrics * sizeof(*layout->metric) +
-		       entries * sizeof(*layout->percentiles) + layout->bins * sizeof(*layout->bin) +
-		       wanted * sizeof(*percentiles) + layout->text_bytes);
+		       events * sizeof(*layout->events) + entries * sizeof(*layout->percentiles) +
+		       layout->bins * sizeof(*layout->bin) + wanted * sizeof(*percentiles) +
+		       layout->text_bytes);
 	if (!block)
 		return NULL;
 	layout->metric = block->metrics;
-	layout->nothing = (struct percentile_stats *)(block->metrics + layout->metrics);
+	layout->events = (struct event *)(block->metrics + layout->metrics);
+	layout->nothing = (struct percentile_stats *)(layout->events + events);
 	layout->percentiles = layout->nothing + wanted;
 	layout->bin = (struct bin_stats *)(layout->nothing + entries);
 	percentiles = (double *)(layout->bin + layout->bins);
@@ -108,6 +114,8 @@ static struct snapshot *snapshot_new(const struct store *store, struct layout *l
 		.percentile_count = wanted,
 		.metrics = block->metrics,
 		.count = layout->metrics,
+		.events = layout->events,
+		.event_count = events,
 	};
 	return &block->snapshot;
 }
@@ -193,7 +201,13 @@ static int metric_compare(const void *a, const void *b)
 	if (one->type != other->type)
 		return one->type < other->type ? -1 : 1;
 	order = strcmp(one->name, other->name);
-	return order ? order : strcmp(one->tags, other->tags);
+	order = order ? order : strcmp(one->tags, other->tags);
+	if (order)
+		return order;
+	if (one->timestamp != other->timestamp)
+		return one->timestamp < other->timestamp ? -1 : 1;
+	/* Values of one time: as they came, which is how their text lies. */
+	return one->name < other->name ? -1 : one->name > other->name;
 }
 
 static void window_reset(struct store *store, unsigned int window, const struct closing *closing)
@@ -208,6 +222,7 @@ static void window_reset(struct store *store, unsigned int window, const struct 
 		series_closed(series, closing);
 	}
 	store->touched[window] = NULL;
+	passing_release(&store->passing[window]);
 }
 
 struct snapshot *store_close(struct store *store, unsigned int window, int64_t timestamp, double seconds)
@@ -219,7 +234,7 @@ struct snapshot *store_close(struct store *store, unsigned int window, int64_t t
 	size_t at = 0;
 
 	layout_measure(&layout, store, window, &closing);
-	snapshot = snapshot_new(store, &layout);
+	snapshot = snapshot_new(store, &layout, store->passing[window].event_count);
 	if (!snapshot)
 		return NULL;
 	snapshot->timestamp = timestamp;
@@ -228,6 +243,7 @@ struct snapshot *store_close(struct store *store, unsigned int window, int64_t t
 		metric_fill(&layout, series, window);
 	while ((series = idle_next(store, window, &closing, &at)))
 		metric_fill_idle(&layout, series);
+	passing_fill(&store->passing[window], timestamp, layout.metric, layout.events, layout.text);
 	qsort(block_of(snapshot)->metrics, snapshot->count, sizeof(struct metric), metric_compare);
 
 	window_reset(store, window, &closing);

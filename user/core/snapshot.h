@@ -72,7 +72,8 @@ struct event {
 
 struct snapshot {
 	int64_t timestamp;	   /* Unix seconds: the end of the window */
-	double seconds;		   /* the window's true length */
+	double seconds;		   /* the window's length: what rates are divided by */
+	double processing_ms;	   /* what computing the statistics took; 0: not measured */
 	const double *percentiles; /* as configured, e.g. 90, 99.9, -10 */
 	size_t percentile_count;
 	const struct metric *metrics; /* sorted by type, then name, then tags, then timestamp */

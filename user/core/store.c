@@ -27,6 +27,10 @@ struct store *store_new(const struct store_options *options)
 	store->options = *options;
 	store->options.percentiles = NULL;
 	store->options.percentile_count = 0;
+	if (!store->options.stamped_max)
+		store->options.stamped_max = STAMPED_MAX;
+	if (!store->options.events_max)
+		store->options.events_max = EVENTS_MAX;
 	store->options.bin_rules = NULL;
 	store->options.bin_rule_count = 0;
 	for (size_t type = 0; type < METRIC_TYPES; type++)
@@ -61,6 +65,8 @@ void store_free(struct store *store)
 	for (size_t i = 0; store->table && i < store->table_size; i++)
 		if (store->table[i])
 			series_free(store->table[i]);
+	for (unsigned int window = 0; window < WINDOWS; window++)
+		passing_release(&store->passing[window]);
 	free(store->table);
 	free((void *)store->options.percentiles);
 	free((void *)store->options.bin_rules);
@@ -259,15 +265,44 @@ static struct series *store_find(struct store *store, enum metric_type type, siz
 	return series;
 }
 
+int store_check_name(struct store *store, enum metric_type type, const void *name, size_t name_len,
+		     const void *tags, size_t tags_len)
+{
+	(void)type;
+	return canonical_name_make(&store->name, name, name_len, tags, tags_len);
+}
+
 /* The same by raw bytes. */
 static struct series *store_find_raw(struct store *store, enum metric_type type, const void *name,
 				     size_t name_len, const void *tags, size_t tags_len, size_t series_max)
 {
-	if (canonical_name_make(&store->name, name, name_len, tags, tags_len)) {
+	if (store_check_name(store, type, name, name_len, tags, tags_len)) {
 		errno = ENAMETOOLONG;
 		return NULL;
 	}
 	return store_find(store, type, series_max);
+}
+
+/* What a window may still take of something of which another holds `other`: the bound is the store's. */
+static size_t room_beside(size_t max, size_t other)
+{
+	return max > other ? max - other : 0;
+}
+
+int store_add_stamped(struct store *store, unsigned int window, enum metric_type type, const void *name,
+		      size_t name_len, const void *tags, size_t tags_len, double value, int64_t time)
+{
+	size_t max = room_beside(store->options.stamped_max, store->passing[!window].stamped_count);
+	int err = store_check_name(store, type, name, name_len, tags, tags_len);
+
+	return err ? err : passing_add_stamped(&store->passing[window], max, type, &store->name, value, time);
+}
+
+int store_add_event(struct store *store, unsigned int window, const struct event *event)
+{
+	size_t max = room_beside(store->options.events_max, store->passing[!window].event_count);
+
+	return passing_add_event(&store->passing[window], max, event);
 }
 
 struct series *store_series(struct store *store, enum metric_type type, const void *name, size_t name_len,

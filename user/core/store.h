@@ -54,6 +54,8 @@ struct store_options {
 	size_t set_exact_max;	   /* distinct values a set counts exactly */
 	const double *percentiles; /* as in store_set_percentiles() */
 	size_t percentile_count;
+	size_t stamped_max; /* values with a time of their own that both windows keep; 0: 65536 */
+	size_t events_max;  /* events and service checks that both windows keep; 0: 1024 */
 	struct idle_options idle;
 	const struct bin_rule *bin_rules; /* as in store_set_bins() */
 	size_t bin_rule_count;
@@ -127,6 +129,22 @@ void series_add_counter(struct series *series, unsigned int window, double value
 int series_add_timer(struct series *series, unsigned int window, double value, double weight);
 int series_set_gauge(struct series *series, unsigned int window, double value);
 int series_adjust_gauge(struct series *series, unsigned int window, double delta);
+
+/* Can bytes of a line be the name of a series? 0, or -ENAMETOOLONG. Creates nothing. */
+int store_check_name(struct store *store, enum metric_type type, const void *name, size_t name_len,
+		     const void *tags, size_t tags_len);
+
+/*
+ * A counter's or a gauge's value that came with its time (Unix seconds): kept as it is, for a
+ * metric of its own in the snapshot of the window. -ENAMETOOLONG; -ENOSPC, there are as many as
+ * may be; -ENOMEM.
+ */
+int store_add_stamped(struct store *store, unsigned int window, enum metric_type type, const void *name,
+		      size_t name_len, const void *tags, size_t tags_len, double value, int64_t time);
+
+struct event;
+/* Keeps a copy for the window's snapshot; a timestamp of 0 becomes the snapshot's. -ENOSPC, -ENOMEM. */
+int store_add_event(struct store *store, unsigned int window, const struct event *event);
 
 /* Adds to a counter of the daemon's own, say "kstatsd.lines.seen". -ENOMEM. */
 int store_count_self(struct store *store, unsigned int window, const char *name, uint64_t value);

@@ -239,6 +239,94 @@ int number_parse_double(const char *text, size_t length, double *value)
 	return 0;
 }
 
+/* What JavaScript calls white space, in UTF-8: WhiteSpace and LineTerminator of ECMA-262. */
+static const char *const blanks[] = {
+	" ",	  "\t",	    "\n",     "\v",	"\f",	  "\r",	    "\u00a0", "\u1680", "\u2000",
+	"\u2001", "\u2002", "\u2003", "\u2004", "\u2005", "\u2006", "\u2007", "\u2008", "\u2009",
+	"\u200a", "\u2028", "\u2029", "\u202f", "\u205f", "\u3000", "\ufeff",
+};
+
+/* The length of the blank with which text begins, or ends; 0: none. */
+static size_t blank_length(const char *text, size_t length, bool at_end)
+{
+	unsigned char edge = length ? (unsigned char)text[at_end ? length - 1 : 0] : 'x';
+
+	if (edge > ' ' && edge < 0x80)
+		return 0;
+	for (size_t i = 0; i < sizeof(blanks) / sizeof(blanks[0]); i++) {
+		size_t blank = strlen(blanks[i]);
+
+		if (blank <= length && !memcmp(at_end ? text + length - blank : text, blanks[i], blank))
+			return blank;
+	}
+	return 0;
+}
+
+/* The value of a digit, or 255. */
+static unsigned int digit_value(char digit)
+{
+	if (isdigit((unsigned char)digit))
+		return (unsigned int)(digit - '0');
+	if (isalpha((unsigned char)digit))
+		return (unsigned int)(tolower((unsigned char)digit) - 'a' + 10);
+	return 255;
+}
+
+/*
+ * Digits of a radix that is a power of two: 4 bits each for hexadecimal. The mantissa keeps 60
+ * bits or more; of what falls out behind them only whether it is 0 can matter for the rounding.
+ */
+static int parse_binary(const char *text, size_t length, int bits, double *value)
+{
+	uint64_t mantissa = 0, rest = 0;
+	int exponent = 0;
+	double result;
+
+	if (!length)
+		return -EINVAL;
+	for (size_t i = 0; i < length; i++) {
+		unsigned int digit = digit_value(text[i]);
+
+		if (digit >> bits)
+			return -EINVAL;
+		if (mantissa >> 60) {
+			exponent += bits;
+			rest |= digit;
+		} else {
+			mantissa = mantissa << bits | digit;
+		}
+	}
+	result = ldexp((double)(mantissa | (rest != 0)), exponent);
+	if (!isfinite(result))
+		return -ERANGE;
+	*value = result;
+	return 0;
+}
+
+int number_parse_javascript(const char *text, size_t length, double *value)
+{
+	static const struct {
+		char letter;
+		int bits;
+	} radixes[] = { { 'x', 4 }, { 'o', 3 }, { 'b', 1 } };
+	size_t blank;
+
+	if (!length)
+		return -EINVAL;
+	for (; (blank = blank_length(text, length, false)); length -= blank)
+		text += blank;
+	while ((blank = blank_length(text, length, true)))
+		length -= blank;
+	if (!length) {
+		*value = 0;
+		return 0;
+	}
+	for (size_t i = 0; i < sizeof(radixes) / sizeof(radixes[0]); i++)
+		if (length > 1 && text[0] == '0' && tolower((unsigned char)text[1]) == radixes[i].letter)
+			return parse_binary(text + 2, length - 2, radixes[i].bits, value);
+	return number_parse_double(text, length, value);
+}
+
 int number_parse_uint64(const char *text, size_t length, uint64_t *value)
 {
 	uint64_t result = 0;

@@ -2,7 +2,8 @@
 /*
  * Numbers as text: the one place that reads and writes them. Independent of the locale.
  * Text is given by its length and need not end in NUL. Nothing is guessed at: empty text,
- * blanks, trailing text, "inf", "nan", hexadecimal and overflow are refused.
+ * trailing text, "inf", "nan" and overflow are refused; blanks and hexadecimal too, but where
+ * JavaScript's rules are asked for.
  */
 #ifndef LIB_NUMBER_H
 #define LIB_NUMBER_H
@@ -24,6 +25,14 @@ size_t number_format(double value, char text[NUMBER_BYTES]);
  * 0, -EINVAL (not of that shape), or -ERANGE (beyond a double, or longer than 1023 bytes).
  */
 int number_parse_double(const char *text, size_t length, double *value);
+
+/*
+ * A number as JavaScript's Number() reads it from text that is not empty: a decimal as above,
+ * or without a sign "0x1F", "0o17", "0b101"; blanks around it, Unicode's too; blanks alone
+ * are 0. Infinity is refused. 0, -EINVAL, or -ERANGE (beyond a double, or a decimal longer
+ * than 1023 bytes).
+ */
+int number_parse_javascript(const char *text, size_t length, double *value);
 
 /* Decimal digits only: "8125". 0, -EINVAL, or -ERANGE (does not fit). */
 int number_parse_uint64(const char *text, size_t length, uint64_t *value);

@@ -15,6 +15,7 @@
 #include <bpf/libbpf.h>
 #include "core/ingest.h"
 #include "core/store.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "probe/hook.h"
 #include "probe/internal.h"
@@ -131,6 +132,7 @@ static int ring_consume(struct capture *capture, int64_t bytes, struct error *er
 	int err;
 
 	capture->consume = bytes;
+	ingest_set_time(capture->ingest, clock_read(CLOCK_REALTIME) / NS_PER_SECOND);
 	err = ring_buffer__consume(capture->ring);
 	absorb_go_on(capture);
 	if (err < 0 && err != ENOUGH)
@@ -270,23 +272,13 @@ static void count_skipped(struct capture *capture, struct ledger *ledger)
 	capture->misses = misses;
 }
 
-static int export_ledger(struct capture *capture, unsigned int window)
+/* Moves what the daemon and, by then, the kernel counted in `window` to the totals. */
+static void close_ledger(struct capture *capture, unsigned int window)
 {
-	static const char *const names[LEDGER_COUNTERS] = {
-#define LEDGER_NAME(suffix, name, meaning) [LEDGER_##suffix] = "kstatsd." name,
-		LEDGER(LEDGER_NAME)
-#undef LEDGER_NAME
-	};
-	struct ledger *own = &capture->own[window];
-	size_t i;
-	int err = 0;
-
-	for (i = 0; i < LEDGER_COUNTERS; i++) {
-		capture->total.n[i] += own->n[i];
-		err = store_count_self(capture->store, window, names[i], own->n[i]) ?: err;
-	}
-	*own = (struct ledger){};
-	return err;
+	capture->closed = capture->own[window];
+	capture->own[window] = (struct ledger){};
+	for (size_t i = 0; i < LEDGER_COUNTERS; i++)
+		capture->total.n[i] += capture->closed.n[i];
 }
 
 /* Changes the window, and brings all that was sent until then into window *closed of the store. */
@@ -344,9 +336,18 @@ int capture_close_window(struct capture *capture, unsigned int *window, struct e
 	watch_window(capture, &capture->own[closed]);
 	slots_retire(capture);
 	capture->closings++;
-	if (export_ledger(capture, closed))
-		return error_set(error, -ENOMEM, "cannot export the ledger: out of memory");
+	close_ledger(capture, closed);
 	return 0;
+}
+
+const struct ledger *capture_open_ledger(const struct capture *capture)
+{
+	return &capture->own[capture->window];
+}
+
+const struct ledger *capture_closed_ledger(const struct capture *capture)
+{
+	return &capture->closed;
 }
 
 const struct ledger *capture_ledger(const struct capture *capture)

@@ -70,8 +70,8 @@ int capture_consume(struct capture *capture, struct error *error);
 
 /*
  * Closes the open window: swaps, waits until no program writes to the old one, drains
- * cells and ring into the store, adds the ledger to it as "kstatsd.*" counters. *window
- * is then ready for store_close(). Negative errno on failure.
+ * cells and ring into the store. *window is then ready for store_close(). Negative errno
+ * on failure.
  */
 int capture_close_window(struct capture *capture, unsigned int *window, struct error *error);
 
@@ -84,6 +84,10 @@ int capture_gather(struct capture *capture, struct error *error);
 /* The open window, for store_visit_window() and store_delete(). */
 unsigned int capture_open_window(const struct capture *capture);
 
+/* What the open window counted so far, as far as capture_gather() brought it here. */
+const struct ledger *capture_open_ledger(const struct capture *capture);
+/* The ledger of the window that was closed last. */
+const struct ledger *capture_closed_ledger(const struct capture *capture);
 /* The ledger since start, kernel and daemon together, up to the last closed window. */
 const struct ledger *capture_ledger(const struct capture *capture);
 /* The same with what the last capture_gather() brought. */

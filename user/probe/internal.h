@@ -53,9 +53,9 @@ struct capture {
 	uint32_t slot_base[METRIC_TYPES]; /* slots of the types lie behind each other */
 	struct area series, owners, counters, timers, gauges, sets, samples, sketches, ledgers;
 	struct slot *slots;
-	struct ledger own[WINDOWS]; /* what the daemon counted, by window */
-	struct ledger total;
-	uint64_t misses;			       /* accounted for */
+	struct ledger own[WINDOWS];  /* what the daemon counted, by window */
+	struct ledger closed, total; /* of the window closed last; of all that were closed */
+	uint64_t misses;	     /* accounted for */
 	bool buckets_full, members_full, samples_full; /* in the window drained last */
 	uint8_t *batch;				       /* room for one batch of keys and values */
 	int64_t consume;			       /* bytes of the ring that this call may still take */

@@ -7,6 +7,8 @@
 #define SINK_FORMAT_H
 
 #include <stdbool.h>
+#include <stdint.h>
+#include "kstatsd.h"
 #include "lib/number.h"
 #include "sink/text.h"
 
@@ -16,17 +18,72 @@ struct metric;
 /* Carbon drops the connection over a longer line. */
 #define GRAPHITE_LINE_MAX 16384
 
-/* Graphite's plaintext, names as statsd's without legacyNamespace. Values that are not finite are left out. */
-int format_graphite(const struct snapshot *snapshot, struct text *text);
+/* Room for a part of a path that the configuration gives, with the NUL. */
+#define NAME_PART_BYTES 128
 
-/* One JSON object per metric and line; docs/json.md. Values that are not finite are null. */
-int format_json(const struct snapshot *snapshot, struct text *text);
+enum field_names {
+	FIELD_NAMES_STATSD,
+	FIELD_NAMES_TELEGRAF,
+};
+
+/* What is told of the daemon itself; bits. */
+enum internal_metrics {
+	INTERNAL_KSTATSD = 1, /* the ledger and what else is named kstatsd.* */
+	INTERNAL_STATSD = 2,  /* statsd.packets_received, statsd.numStats and what else statsd tells */
+};
+
+/*
+ * How things are called, statsd's options by its names (facts in docs/graphite.md). Parts of
+ * paths are safe ([a-zA-Z0-9_-] between single dots) or "", which leaves the part out. Equal
+ * bytes mean equal options: to be zeroed before it is filled.
+ */
+struct format_options {
+	bool legacy_namespace; /* stats.K and stats_counts.K; the prefixes, but for stats, mean nothing then */
+	enum field_names field_names;
+	uint32_t timer_metrics;	   /* which statistics of timers leave: bits by timer_metric_names; 0: all */
+	uint32_t internal_metrics; /* enum internal_metrics */
+	char global_prefix[NAME_PART_BYTES], global_suffix[NAME_PART_BYTES];
+	char prefix[METRIC_TYPES][NAME_PART_BYTES];
+	char prefix_stats[NAME_PART_BYTES]; /* of statsd's own metrics */
+};
+
+/* statsd's without legacyNamespace. */
+extern const struct format_options format_defaults;
+
+/* Words for format_options.timer_metrics: the word at i is bit i. statsd's calculatedTimerMetrics. Ends with NULL. */
+extern const char *const timer_metric_names[];
+
+/* Graphite's plaintext. Values that are not finite are left out, and events, which have no place there. */
+int format_graphite(const struct snapshot *snapshot, const struct format_options *options, struct text *text);
+
+/* What statsd's Graphite backend tells of itself. Zeros where nothing happened yet, but for last_flush: the start. */
+struct graphite_self {
+	double calculation_ms;	/* what formatting took */
+	int64_t last_flush;	/* Unix seconds: the last delivery */
+	int64_t last_exception; /* Unix seconds: the last failure */
+	double flush_ms;	/* what the last delivery took */
+	uint64_t flush_length;	/* and its bytes */
+};
+
+/* The lines that stand last in a flush: statsd.numStats and its like; nothing unless INTERNAL_STATSD. */
+int format_graphite_self(const struct snapshot *snapshot, const struct format_options *options,
+			 const struct graphite_self *self, struct text *text);
+
+/* One JSON object per metric or event and line; docs/json.md. Values that are not finite are null. */
+int format_json(const struct snapshot *snapshot, const struct format_options *options, struct text *text);
 
 /* Aligned columns for people. `bold`: the terminal may be told to emphasise. */
 int format_table(const struct snapshot *snapshot, bool bold, struct text *text);
 
-/* Fields of a metric, one by one, in the order that statsd sends them, under statsd's names; a gauge's is "value". */
+/* Appends `string` as JSON writes it, with the quotes. What is not UTF-8 becomes U+FFFD. */
+void json_string_add(struct text *text, const char *string);
+
+/*
+ * Fields of a metric, one by one, in the order that statsd sends them, under the names that
+ * `options` asks for. The field that needs no name, as a gauge's, is "value".
+ */
 void fields_visit(const struct snapshot *snapshot, const struct metric *metric,
+		  const struct format_options *options,
 		  void (*visit)(void *context, const char *name, double value), void *context);
 
 #define PERCENTILE_LABEL (NUMBER_BYTES + 4)

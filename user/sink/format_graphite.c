@@ -1,50 +1,95 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 /*
- * Graphite's plaintext protocol. Tags stand behind the whole path:
+ * Graphite's plaintext protocol, with the paths of statsd's Graphite backend. Tags stand
+ * behind the whole path:
  *
- *     stats.timers.page.load.mean_90;env=prod 320.5 1700000000
- *     ^^^^^^^^^^^^ ^^^^^^^^^ ^^^^^^^ ^^^^^^^^ ^^^^^ ^^^^^^^^^^
- *     type         name      field   tags     value timestamp
+ *     stats.timers.page.load.mean_90.suffix;env=prod 320.5 1700000000
+ *     ^^^^^^^^^^^^ ^^^^^^^^^ ^^^^^^^ ^^^^^^ ^^^^^^^^ ^^^^^ ^^^^^^^^^^
+ *     prefixes     name      field   suffix tags     value timestamp
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 #include "core/snapshot.h"
 #include "sink/format.h"
+
+#define TIMESTAMP_BYTES 24
+#define PREFIX_BYTES (2 * NAME_PART_BYTES + 1)
 
 /* What is the same for all lines of a metric. */
 struct lines {
 	struct text *text;
+	const struct format_options *options;
 	const struct metric *metric;
-	const char *timestamp; /* with the space before and the newline behind */
+	const char *timestamp;			   /* with the space before and the newline behind */
+	char prefixes[METRIC_TYPES][PREFIX_BYTES]; /* with a dot at the end, or "" */
 };
 
-static const char *const type_paths[METRIC_TYPES] = {
-	[METRIC_COUNTER] = "stats.counters.",
+static const char *const legacy_prefixes[METRIC_TYPES] = {
+	[METRIC_COUNTER] = "stats.",
 	[METRIC_TIMER] = "stats.timers.",
 	[METRIC_GAUGE] = "stats.gauges.",
 	[METRIC_SET] = "stats.sets.",
 };
+#define LEGACY_COUNTS "stats_counts."
+
+/* Two parts of a path, either perhaps "", and the dots behind those that are not. */
+static void prefix_make(char prefix[PREFIX_BYTES], const char *first, const char *second)
+{
+	snprintf(prefix, PREFIX_BYTES, "%s%s%s%s", first, *first ? "." : "", second, *second ? "." : "");
+}
+
+static void lines_init(struct lines *lines, const struct format_options *options, struct text *text)
+{
+	*lines = (struct lines){ .text = text, .options = options };
+	for (size_t type = 0; type < METRIC_TYPES; type++) {
+		if (options->legacy_namespace)
+			snprintf(lines->prefixes[type], PREFIX_BYTES, "%s", legacy_prefixes[type]);
+		else
+			prefix_make(lines->prefixes[type], options->global_prefix, options->prefix[type]);
+	}
+}
+
+static void suffix_add(struct text *text, const struct format_options *options)
+{
+	if (!*options->global_suffix)
+		return;
+	text_add(text, ".", 1);
+	text_add_string(text, options->global_suffix);
+}
+
+/* The path up to its suffix. In the legacy namespace a counter's prefix says which field it is. */
+static void path_add(const struct lines *lines, const char *field)
+{
+	bool legacy = lines->options->legacy_namespace && lines->metric->type == METRIC_COUNTER;
+	struct text *text = lines->text;
+
+	if (legacy && !strcmp(field, "count"))
+		text_add_string(text, LEGACY_COUNTS);
+	else
+		text_add_string(text, lines->prefixes[lines->metric->type]);
+	text_add_string(text, lines->metric->name);
+	if (legacy || !strcmp(field, "value"))
+		return;
+	text_add(text, ".", 1);
+	text_add_string(text, field);
+}
 
 static void line_add(void *context, const char *field, double value)
 {
 	const struct lines *lines = context;
-	const struct metric *metric = lines->metric;
 	struct text *text = lines->text;
 	size_t begin = text->len;
 
 	if (!isfinite(value))
 		return;
-	text_add_string(text, type_paths[metric->type]);
-	text_add_string(text, metric->name);
-	if (metric->type != METRIC_GAUGE) {
-		text_add(text, ".", 1);
-		text_add_string(text, field);
-	}
-	if (*metric->tags) {
+	path_add(lines, field);
+	suffix_add(text, lines->options);
+	if (*lines->metric->tags) {
 		text_add(text, ";", 1);
-		text_add_string(text, metric->tags);
+		text_add_string(text, lines->metric->tags);
 	}
 	text_add(text, " ", 1);
 	text_add_number(text, value);
@@ -53,18 +98,84 @@ static void line_add(void *context, const char *field, double value)
 		text->len = begin;
 }
 
-int format_graphite(const struct snapshot *snapshot, struct text *text)
+static void timestamp_make(char text[TIMESTAMP_BYTES], int64_t timestamp)
 {
-	struct lines lines = { .text = text };
-	char timestamp[24];
+	snprintf(text, TIMESTAMP_BYTES, " %" PRId64 "\n", timestamp);
+}
 
-	snprintf(timestamp, sizeof(timestamp), " %" PRId64 "\n", snapshot->timestamp);
-	lines.timestamp = timestamp;
+int format_graphite(const struct snapshot *snapshot, const struct format_options *options, struct text *text)
+{
+	char common[TIMESTAMP_BYTES], own[TIMESTAMP_BYTES];
+	struct lines lines;
+
+	lines_init(&lines, options, text);
+	timestamp_make(common, snapshot->timestamp);
 	for (size_t i = 0; i < snapshot->count; i++) {
 		lines.metric = &snapshot->metrics[i];
-		fields_visit(snapshot, lines.metric, line_add, &lines);
+		lines.timestamp = common;
+		if (lines.metric->timestamp) {
+			timestamp_make(own, lines.metric->timestamp);
+			lines.timestamp = own;
+		}
+		fields_visit(snapshot, lines.metric, options, line_add, &lines);
 		if (lines.metric->type == METRIC_SET && lines.metric->set.estimated)
 			line_add(&lines, "estimated", 1);
+	}
+	return text->failed ? -ENOMEM : 0;
+}
+
+/* Is it the same series as the one before it, only of another time? */
+static bool is_repeated(const struct metric *metric, const struct metric *before)
+{
+	return metric->type == before->type && !strcmp(metric->name, before->name) &&
+	       !strcmp(metric->tags, before->tags);
+}
+
+/* How many series statsd would have: all but what kstatsd adds of its own. */
+static size_t series_count(const struct snapshot *snapshot)
+{
+	static const char own[] = "kstatsd.";
+	size_t count = 0;
+
+	for (size_t i = 0; i < snapshot->count; i++) {
+		const struct metric *metric = &snapshot->metrics[i];
+
+		count += strncmp(metric->name, own, strlen(own)) && (!i || !is_repeated(metric, metric - 1));
+	}
+	return count;
+}
+
+int format_graphite_self(const struct snapshot *snapshot, const struct format_options *options,
+			 const struct graphite_self *self, struct text *text)
+{
+	const bool legacy = options->legacy_namespace;
+	const struct {
+		const char *name;
+		double value;
+	} rows[] = {
+		{ "numStats", (double)series_count(snapshot) },
+		{ "graphiteStats.calculationtime", self->calculation_ms },
+		{ "processing_time", snapshot->processing_ms },
+		{ "graphiteStats.last_exception", (double)self->last_exception },
+		{ "graphiteStats.last_flush", (double)self->last_flush },
+		{ "graphiteStats.flush_time", self->flush_ms },
+		{ "graphiteStats.flush_length", (double)self->flush_length },
+	};
+	char prefix[PREFIX_BYTES], timestamp[TIMESTAMP_BYTES];
+
+	if (!(options->internal_metrics & INTERNAL_STATSD))
+		return text->failed ? -ENOMEM : 0;
+	timestamp_make(timestamp, snapshot->timestamp);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		/* numStats alone has no "stats." before it in the legacy namespace. */
+		prefix_make(prefix, legacy ? (i ? "stats" : "") : options->global_prefix,
+			    options->prefix_stats);
+		text_add_string(text, prefix);
+		text_add_string(text, rows[i].name);
+		suffix_add(text, options);
+		text_add(text, " ", 1);
+		text_add_number(text, rows[i].value);
+		text_add_string(text, timestamp);
 	}
 	return text->failed ? -ENOMEM : 0;
 }

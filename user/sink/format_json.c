@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 /*
- * JSON lines: one object per metric. Written here and not by a library, because numbers are
- * to be the shortest that read back to the same double; names and tags hold nothing that
- * JSON would want escaped (core/name.h).
+ * JSON lines: one object per metric, then one per event. Written here and not by a library,
+ * because numbers are to be the shortest that read back to the same double; names and tags
+ * hold nothing that JSON would want escaped (core/name.h), the texts of events may hold all.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -41,23 +41,29 @@ static void string_add(struct text *text, const char *key, const char *value)
 {
 	text_add_string(text, ",\"");
 	text_add_string(text, key);
-	text_add_string(text, "\":\"");
-	text_add_string(text, value);
-	text_add_string(text, "\"");
+	text_add_string(text, "\":");
+	json_string_add(text, value);
 }
 
-static void metric_add(struct text *text, const struct snapshot *snapshot, const struct metric *metric)
+static void object_begin(struct text *text, int64_t timestamp)
 {
-	char timestamp[24];
+	char number[24];
 
-	snprintf(timestamp, sizeof(timestamp), "%" PRId64, snapshot->timestamp);
+	snprintf(number, sizeof(number), "%" PRId64, timestamp);
 	text_add_string(text, "{\"timestamp\":");
-	text_add_string(text, timestamp);
-	field_add(text, "seconds", snapshot->seconds);
+	text_add_string(text, number);
+}
+
+static void metric_add(struct text *text, const struct snapshot *snapshot,
+		       const struct format_options *options, const struct metric *metric)
+{
+	object_begin(text, metric->timestamp ? metric->timestamp : snapshot->timestamp);
+	if (!metric->timestamp)
+		field_add(text, "seconds", snapshot->seconds);
 	string_add(text, "type", type_names[metric->type]);
 	string_add(text, "name", metric->name);
 	string_add(text, "tags", metric->tags);
-	fields_visit(snapshot, metric, field_add, text);
+	fields_visit(snapshot, metric, options, field_add, text);
 	if (metric->type == METRIC_TIMER)
 		field_add(text, "samples", (double)metric->timer.samples);
 	if (metric->type == METRIC_SET)
@@ -65,9 +71,32 @@ static void metric_add(struct text *text, const struct snapshot *snapshot, const
 	text_add_string(text, "}\n");
 }
 
-int format_json(const struct snapshot *snapshot, struct text *text)
+static void event_add(struct text *text, const struct event *event)
+{
+	bool is_check = event->kind == EVENT_SERVICE_CHECK;
+
+	object_begin(text, event->timestamp);
+	string_add(text, "type", is_check ? "service_check" : "event");
+	string_add(text, is_check ? "name" : "title", event->title);
+	if (is_check)
+		field_add(text, "status", event->status);
+	string_add(text, is_check ? "message" : "text", event->text);
+	string_add(text, "tags", event->tags);
+	string_add(text, "host", event->host);
+	if (!is_check) {
+		string_add(text, "aggregation_key", event->aggregation_key);
+		string_add(text, "priority", event->priority);
+		string_add(text, "source_type", event->source_type);
+		string_add(text, "alert_type", event->alert_type);
+	}
+	text_add_string(text, "}\n");
+}
+
+int format_json(const struct snapshot *snapshot, const struct format_options *options, struct text *text)
 {
 	for (size_t i = 0; i < snapshot->count; i++)
-		metric_add(text, snapshot, &snapshot->metrics[i]);
+		metric_add(text, snapshot, options, &snapshot->metrics[i]);
+	for (size_t i = 0; i < snapshot->event_count; i++)
+		event_add(text, &snapshot->events[i]);
 	return text->failed ? -ENOMEM : 0;
 }

@@ -110,7 +110,7 @@ static const double *cell_source(const struct metric *metric, size_t column)
 	case COLUMN_COUNT:
 		return counts[metric->type];
 	case COLUMN_RATE:
-		return metric->type == METRIC_SET ? NULL : counts[metric->type];
+		return metric->type == METRIC_SET || metric->timestamp ? NULL : counts[metric->type];
 	case COLUMN_MEAN:
 		return is_timer ? &metric->timer.mean : NULL;
 	case COLUMN_MEDIAN:
@@ -228,6 +228,21 @@ static void header_add(struct table *table, size_t series)
 	text_add_string(table->text, line);
 }
 
+/* They have no columns; a person is told that there were some. */
+static void events_add(struct table *table)
+{
+	size_t counts[] = { [EVENT_EVENT] = 0, [EVENT_SERVICE_CHECK] = 0 };
+	char line[CELL_MAX * 2];
+
+	for (size_t i = 0; i < table->snapshot->event_count; i++)
+		counts[table->snapshot->events[i].kind]++;
+	if (!table->snapshot->event_count)
+		return;
+	snprintf(line, sizeof(line), "%zu events, %zu service checks\n", counts[EVENT_EVENT],
+		 counts[EVENT_SERVICE_CHECK]);
+	text_add_string(table->text, line);
+}
+
 /* That the daemon does what it always does is no news to a person. */
 static bool is_routine(const char *name)
 {
@@ -290,6 +305,7 @@ int format_table(const struct snapshot *snapshot, bool bold, struct text *text)
 	for (size_t i = 0; i < snapshot->count; i++)
 		if (!is_own(&snapshot->metrics[i]))
 			row_add(&table, &snapshot->metrics[i]);
+	events_add(&table);
 	footer_add(&table);
 	text_add(text, "\n", 1);
 	free(table.widths);

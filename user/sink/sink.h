@@ -13,6 +13,7 @@
 #include "lib/error.h"
 
 struct event_base;
+struct format_options;
 struct sink;
 struct snapshot;
 
@@ -21,14 +22,17 @@ enum stdout_format {
 	STDOUT_GRAPHITE,
 	STDOUT_JSON,
 };
+/* `names` is read at each delivery, so what it points to may change between two; NULL: format_defaults. */
 struct stdout_options {
 	enum stdout_format format;
+	const struct format_options *names;
 };
 
 struct graphite_options {
 	char address[256];  /* "host:port", "[v6]:port" */
 	size_t queue_bytes; /* what waits while carbon is away; over it the oldest batch goes, counted */
 	double retry_min, retry_max; /* seconds between attempts to connect: doubles from min to max */
+	const struct format_options *names;
 };
 
 /* Writes to standard output as a flush happens. */
@@ -52,7 +56,12 @@ struct sink_stats {
 	uint64_t batches_dropped, lines_dropped; /* pushed out of the queue */
 	uint64_t batches_queued, bytes_queued;
 	uint64_t reconnects;
-	char last_error[256]; /* "" for none */
+	uint64_t events_without_place; /* events and service checks that the format has no place for */
+	int64_t last_flush,
+		last_exception; /* Unix seconds: last batch sent, or the start; last failure, or 0 */
+	double flush_ms;	/* what sending the last batch took */
+	uint64_t flush_length;	/* and its bytes */
+	char last_error[256];	/* "" for none */
 };
 void sink_stats(const struct sink *sink, struct sink_stats *stats);
 

@@ -9,11 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "core/snapshot.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "sink/connection.h"
 #include "sink/format.h"
 #include "sink/queue.h"
 #include "sink/transport.h"
+
+#define NS_PER_MSEC 1000000.0
 
 struct graphite {
 	struct sink sink;
@@ -21,6 +24,9 @@ struct graphite {
 	struct connection *connection;
 	struct queue queue;
 	uint64_t lines_sent, bytes_sent, batches_sent;
+	uint64_t events_without_place;
+	struct graphite_self self;
+	int64_t send_began;	       /* CLOCK_MONOTONIC */
 	uint64_t lines_dropped_before; /* when the queue was last empty */
 	bool complained;	       /* that lines are dropped, since then */
 };
@@ -32,6 +38,7 @@ static void send_next(struct graphite *graphite)
 	if (!batch || !connection_is_ready(graphite->connection))
 		return;
 	batch->sending = true;
+	graphite->send_began = clock_read(CLOCK_MONOTONIC);
 	connection_send(graphite->connection, batch->data, batch->len);
 }
 
@@ -49,6 +56,9 @@ static void on_sent(void *context)
 	graphite->batches_sent++;
 	graphite->lines_sent += batch->lines;
 	graphite->bytes_sent += batch->len;
+	graphite->self.flush_ms = (double)(clock_read(CLOCK_MONOTONIC) - graphite->send_began) / NS_PER_MSEC;
+	graphite->self.flush_length = batch->len;
+	graphite->self.last_flush = clock_read(CLOCK_REALTIME) / NS_PER_SECOND;
 	queue_pop(queue);
 	if (!queue_first(queue) && graphite->complained) {
 		log_info("graphite at %s has caught up; %" PRIu64 " lines were dropped",
@@ -62,8 +72,19 @@ static void on_lost(void *context)
 	struct graphite *graphite = context;
 	struct batch *batch = queue_first(&graphite->queue);
 
+	graphite->self.last_exception = clock_read(CLOCK_REALTIME) / NS_PER_SECOND;
 	if (batch)
 		batch->sending = false;
+}
+
+static int graphite_format(struct graphite *graphite, const struct snapshot *snapshot, struct text *text)
+{
+	const struct format_options *names = graphite->options.names;
+	int64_t began = clock_read(CLOCK_MONOTONIC);
+	int err = format_graphite(snapshot, names, text);
+
+	graphite->self.calculation_ms = (double)(clock_read(CLOCK_MONOTONIC) - began) / NS_PER_MSEC;
+	return err ? err : format_graphite_self(snapshot, names, &graphite->self, text);
 }
 
 static void graphite_deliver(struct sink *sink, const struct snapshot *snapshot)
@@ -73,8 +94,9 @@ static void graphite_deliver(struct sink *sink, const struct snapshot *snapshot)
 	uint64_t dropped = queue->lines_dropped;
 	struct text text = {};
 
+	graphite->events_without_place += snapshot->event_count;
 	/* Out of memory cuts the text off somewhere; the broken line must not go out. */
-	if (format_graphite(snapshot, &text)) {
+	if (graphite_format(graphite, snapshot, &text)) {
 		queue->batches_dropped++;
 		log_error("cannot format %zu metrics for graphite at %s: out of memory; they are dropped",
 			  snapshot->count, graphite->options.address);
@@ -113,6 +135,11 @@ static void graphite_stats(const struct sink *sink, struct sink_stats *stats)
 		.batches_queued = graphite->queue.count,
 		.bytes_queued = graphite->queue.bytes,
 		.reconnects = connections ? connections - 1 : 0,
+		.events_without_place = graphite->events_without_place,
+		.last_flush = graphite->self.last_flush,
+		.last_exception = graphite->self.last_exception,
+		.flush_ms = graphite->self.flush_ms,
+		.flush_length = graphite->self.flush_length,
 	};
 	snprintf(stats->last_error, sizeof(stats->last_error), "%s", connection_error(graphite->connection));
 }
@@ -153,6 +180,9 @@ struct sink *sink_graphite_new(struct event_base *base, const struct graphite_op
 	}
 	graphite->sink.operations = &graphite_operations;
 	graphite->options = *options;
+	if (!options->names)
+		graphite->options.names = &format_defaults;
+	graphite->self.last_flush = clock_read(CLOCK_REALTIME) / NS_PER_SECOND;
 	queue_init(&graphite->queue, options->queue_bytes);
 	connection.address = graphite->options.address;
 	graphite->connection = connection_new(base, &connection, error);

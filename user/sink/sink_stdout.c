@@ -30,7 +30,8 @@ struct standard_output {
 	bool is_terminal;
 	struct queue queue;
 	size_t written; /* of the first batch */
-	uint64_t lines_sent, bytes_sent, batches_sent;
+	uint64_t lines_sent, bytes_sent, batches_sent, events_without_place;
+	struct graphite_self self;
 	char last_error[128];
 };
 
@@ -40,6 +41,7 @@ static void output_broken(struct standard_output *output, int err)
 	struct batch *batch;
 
 	snprintf(output->last_error, sizeof(output->last_error), "%s", strerror(err));
+	output->self.last_exception = clock_read(CLOCK_REALTIME) / NS_PER_SECOND;
 	log_error("cannot write to standard output: %s; what was to be written is dropped",
 		  output->last_error);
 	while ((batch = queue_first(&output->queue))) {
@@ -69,6 +71,8 @@ static bool output_write(struct standard_output *output, struct batch *batch)
 	if (output->written == batch->len) {
 		output->batches_sent++;
 		output->lines_sent += batch->lines;
+		output->self.flush_length = batch->len;
+		output->self.last_flush = clock_read(CLOCK_REALTIME) / NS_PER_SECOND;
 		output->written = 0;
 		queue_pop(&output->queue);
 	}
@@ -89,14 +93,25 @@ static void output_drain(struct standard_output *output, int64_t patience, int64
 	}
 }
 
-static int output_format(const struct standard_output *output, const struct snapshot *snapshot,
-			 struct text *text)
+static int output_format_graphite(struct standard_output *output, const struct snapshot *snapshot,
+				  struct text *text)
+{
+	const struct format_options *names = output->options.names;
+	int64_t began = clock_read(CLOCK_MONOTONIC);
+	int err = format_graphite(snapshot, names, text);
+
+	output->self.calculation_ms = (double)(clock_read(CLOCK_MONOTONIC) - began) / (double)NS_PER_MSEC;
+	output->events_without_place += snapshot->event_count;
+	return err ? err : format_graphite_self(snapshot, names, &output->self, text);
+}
+
+static int output_format(struct standard_output *output, const struct snapshot *snapshot, struct text *text)
 {
 	switch (output->options.format) {
 	case STDOUT_GRAPHITE:
-		return format_graphite(snapshot, text);
+		return output_format_graphite(output, snapshot, text);
 	case STDOUT_JSON:
-		return format_json(snapshot, text);
+		return format_json(snapshot, output->options.names, text);
 	default:
 		return format_table(snapshot, output->is_terminal, text);
 	}
@@ -106,6 +121,7 @@ static void output_deliver(struct sink *sink, const struct snapshot *snapshot)
 {
 	struct standard_output *output = (struct standard_output *)sink;
 	struct text text = {};
+	int64_t began;
 
 	if (output_format(output, snapshot, &text)) {
 		output->queue.batches_dropped++;
@@ -115,7 +131,9 @@ static void output_deliver(struct sink *sink, const struct snapshot *snapshot)
 		queue_add(&output->queue, text.data, text.len);
 	}
 	text_release(&text);
+	began = clock_read(CLOCK_MONOTONIC);
 	output_drain(output, PATIENCE_MSEC, DELIVER_MSEC);
+	output->self.flush_ms = (double)(clock_read(CLOCK_MONOTONIC) - began) / (double)NS_PER_MSEC;
 }
 
 static bool output_idle(const struct sink *sink)
@@ -138,6 +156,11 @@ static void output_stats(const struct sink *sink, struct sink_stats *stats)
 		.lines_dropped = output->queue.lines_dropped,
 		.batches_queued = output->queue.count,
 		.bytes_queued = output->queue.bytes,
+		.events_without_place = output->events_without_place,
+		.last_flush = output->self.last_flush,
+		.last_exception = output->self.last_exception,
+		.flush_ms = output->self.flush_ms,
+		.flush_length = output->self.flush_length,
 	};
 	snprintf(stats->last_error, sizeof(stats->last_error), "%s", output->last_error);
 }
@@ -168,6 +191,9 @@ struct sink *sink_stdout_new(const struct stdout_options *options, struct error 
 	}
 	output->sink.operations = &output_operations;
 	output->options = *options;
+	if (!options->names)
+		output->options.names = &format_defaults;
+	output->self.last_flush = clock_read(CLOCK_REALTIME) / NS_PER_SECOND;
 	output->is_terminal = isatty(STDOUT_FILENO);
 	queue_init(&output->queue, QUEUE_BYTES);
 	return &output->sink;
