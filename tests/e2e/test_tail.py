@@ -210,3 +210,15 @@ def test_client_that_never_reads(daemon, sendto):
                 skipped += one.get("skipped", {}).get("reader", 0)
                 count += "line" in one
         assert count and skipped
+
+
+def test_pattern_that_takes_forever(daemon, sendto):
+    """Its client has to go; the others, and the flush, do not wait for it."""
+    with Tail(daemon, "/(a+)+$/") as expensive, Tail(daemon, "the.end") as other:
+        for _ in range(2000):
+            sendto(b"a" * 200 + b":1|c")
+        sendto(b"the.end:1|c")
+        other.wait_lines(1)
+        code, said = expensive.end(number=None)
+        assert code == 1 and "takes too long" in said
+        assert daemon.flush().count("lines.accepted") == 2001

@@ -23,6 +23,7 @@
 #define LOOK_NS 20000000 /* between two looks at the ring: senders do not wake us */
 #define FAULTS_MAX 8
 #define RATE_DEFAULT 1000
+#define GIVEN_UP_MAX 10 /* lines on which a pattern takes too long, until its client has to go */
 
 /* Why lines were not shown. */
 enum skip {
@@ -44,6 +45,7 @@ struct tail_client {
 	struct control_stream *stream;
 	struct tail_pattern *pattern; /* NULL: every line */
 	bool only_rejected;
+	unsigned int given_up; /* lines for which the pattern took too long */
 	struct tail_rate rate;
 	uint64_t skipped[SKIPS];
 	uint64_t missed; /* what the kernel's count was when it was told last */
@@ -123,6 +125,17 @@ static json_t *line_pack(const struct tails *tails, const struct tail_line *line
 	return object;
 }
 
+static bool client_wants(struct tail_client *client, const struct tail_line *line)
+{
+	int match;
+
+	if (client->given_up >= GIVEN_UP_MAX)
+		return false;
+	match = tail_pattern_matches(client->pattern, line->text, line->len);
+	client->given_up += match < 0;
+	return match > 0;
+}
+
 static void client_show(struct tail_client *client, const struct tail_line *line)
 {
 	struct tails *tails = client->tails;
@@ -130,7 +143,7 @@ static void client_show(struct tail_client *client, const struct tail_line *line
 	size_t count = 0;
 	json_t *object;
 
-	if (client->pattern && !tail_pattern_matches(client->pattern, line->text, line->len))
+	if (client->pattern && !client_wants(client, line))
 		return;
 	if (client->only_rejected) {
 		count = capture_explain(tails->daemon->capture, line, faults, FAULTS_MAX);
@@ -188,22 +201,7 @@ static void tails_clock(struct tails *tails)
 	tails->wall_offset = clock_read(CLOCK_REALTIME) - tails->now;
 }
 
-static void tails_on_look(evutil_socket_t fd, short what, void *context)
-{
-	struct tails *tails = context;
-	struct error error = {};
-	uint64_t missed;
-
-	(void)fd;
-	(void)what;
-	tails_clock(tails);
-	if (capture_consume(tails->daemon->capture, &error) < 0 ||
-	    capture_tail_consume(tails->daemon->capture, &error) < 0)
-		log_error("%s", error.text);
-	missed = capture_tail_missed(tails->daemon->capture);
-	for (struct tail_client *client = tails->clients; client; client = client->next)
-		client_tell(client, missed);
-}
+static void tails_on_look(evutil_socket_t fd, short what, void *context);
 
 /* What the programs must copy now that a client came or went; nobody: everything stops. */
 static int tails_update(struct tails *tails, struct error *error)
@@ -256,6 +254,30 @@ static void client_on_closed(void *owner)
 	client_free(client);
 	if (tails_update(tails, &error))
 		log_error("%s", error.text);
+}
+
+static void tails_on_look(evutil_socket_t fd, short what, void *context)
+{
+	struct tails *tails = context;
+	struct tail_client *client, *next;
+	struct error error = {};
+	uint64_t missed;
+
+	(void)fd;
+	(void)what;
+	tails_clock(tails);
+	if (capture_consume(tails->daemon->capture, &error) < 0 ||
+	    capture_tail_consume(tails->daemon->capture, &error) < 0)
+		log_error("%s", error.text);
+	missed = capture_tail_missed(tails->daemon->capture);
+	for (client = tails->clients; client; client = next) {
+		next = client->next;
+		client_tell(client, missed);
+		if (client->given_up < GIVEN_UP_MAX)
+			continue;
+		control_stream_end(client->stream, "this pattern takes too long on the lines that come");
+		client_on_closed(client);
+	}
 }
 
 /* What the client asks for. */

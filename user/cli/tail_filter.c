@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 /*
  * A glob becomes a regular expression, so there is one matcher, and its work per line is
- * bounded: who asks for an expression that takes forever gets no line, not a stuck daemon.
+ * bounded: an expression that takes forever is given up and does not hold up the daemon.
  */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <errno.h>
@@ -11,7 +11,7 @@
 #include "cli/tail_filter.h"
 #include "lib/clock.h"
 
-#define MATCH_LIMIT 20000
+#define MATCH_LIMIT 10000
 #define RATE_MAX 1000000000ULL
 
 struct tail_pattern {
@@ -85,13 +85,17 @@ void tail_pattern_free(struct tail_pattern *pattern)
 	free(pattern);
 }
 
-bool tail_pattern_matches(const struct tail_pattern *pattern, const void *line, size_t len)
+int tail_pattern_matches(const struct tail_pattern *pattern, const void *line, size_t len)
 {
 	const char *colon = pattern->on_name ? memchr(line, ':', len) : NULL;
+	int result;
 
 	if (colon)
 		len = (size_t)(colon - (const char *)line);
-	return pcre2_match(pattern->code, line, len, 0, 0, pattern->found, pattern->limits) >= 0;
+	result = pcre2_match(pattern->code, line, len, 0, 0, pattern->found, pattern->limits);
+	if (result >= 0)
+		return 1;
+	return result == PCRE2_ERROR_NOMATCH ? 0 : -E2BIG;
 }
 
 void tail_rate_init(struct tail_rate *rate, uint64_t per_second, int64_t now)

@@ -17,8 +17,8 @@ struct tail_pattern;
  */
 struct tail_pattern *tail_pattern_new(const char *text, struct error *error);
 void tail_pattern_free(struct tail_pattern *pattern);
-/* One that would take too long to match does not. */
-bool tail_pattern_matches(const struct tail_pattern *pattern, const void *line, size_t len);
+/* 1, 0, or -E2BIG: it was given up, as it takes too long. */
+int tail_pattern_matches(const struct tail_pattern *pattern, const void *line, size_t len);
 
 /* So many lines per second; unused ones of one second at most are saved up. */
 struct tail_rate {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 /* A report of the daemon's as lines of text, for the screen and for paper alike. */
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,20 +73,21 @@ const json_t **top_rows_sorted(const json_t *report, enum top_pane pane, enum to
 	return rows;
 }
 
-/* Six characters at most: "0", "12.5", "1234", "56.7k", "8.90M". */
+/* Six characters at most, but for a sign: "0", "12.5", "1234", "56.7k", "8.90M". */
 static void amount_format(double value, char text[16])
 {
 	static const char units[] = " kMGTPE";
+	bool whole = value == floor(value);
 	size_t unit = 0;
+	int digits;
 
 	for (; fabs(value) >= 10000 && units[unit + 1]; unit++)
 		value /= 1000;
+	digits = fabs(value) < 10 ? 2 : fabs(value) < 100 ? 1 : 0;
 	if (unit)
-		snprintf(text, 16, "%.*f%c", fabs(value) < 100 ? 2 : 1, value, units[unit]);
-	else if (value == floor(value))
-		snprintf(text, 16, "%.0f", value);
+		snprintf(text, 16, "%.*f%c", digits, value, units[unit]);
 	else
-		snprintf(text, 16, "%.*f", fabs(value) < 10 ? 3 : fabs(value) < 100 ? 2 : 1, value);
+		snprintf(text, 16, "%.*f", whole ? 0 : digits, value);
 }
 
 /* A number of a row, or "-" if the row has none. */
@@ -102,7 +104,7 @@ static void field_format(const json_t *row, const char *key, char text[16])
 void top_format_head(const json_t *report, size_t line, char *text, size_t width)
 {
 	static const char *const keys[] = { "datagrams", "lines", "rejected", "lost" };
-	static const char *const labels[] = { "datagrams", "lines", "bad", "lost" }; /* for 80 columns */
+	static const char *const labels[] = { "sends", "lines", "bad", "lost" }; /* for 80 columns */
 	const json_t *totals = json_object_get(report, "totals");
 	char now[16], total[16], buffer[TOP_LINE_BYTES] = "";
 	time_t seconds = (time_t)number_of(report, "time");
