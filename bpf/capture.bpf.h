@@ -10,6 +10,7 @@
 #include "maps.bpf.h"
 #include "slow.bpf.h"
 #include "source.bpf.h"
+#include "watch.bpf.h"
 
 enum capture_result {
 	CAPTURE_DONE,	    /* every line is accounted for, or on its way to the daemon */
@@ -139,12 +140,15 @@ static __always_inline int parse_payload(struct run *run, struct scratch *s, str
 	s->seen = 0;
 	s->accepted = 0;
 	s->lost = 0;
+	s->slow = 0;
 	cursor_set(s, 0);
 	bpf_loop(PAYLOAD_FAST_MAX, line_step, &parsing, 0);
 	add_to(&run->ledger->n[LEDGER_LINES_SEEN], s->seen);
 	add_to(&run->ledger->n[LEDGER_LINES_ACCEPTED], s->accepted);
 	count(run, DATAGRAMS_SEEN);
 	count(run, DATAGRAMS_ACCEPTED);
+	if (watched)
+		watch_parsed(s);
 	return s->lost ? CAPTURE_LOST : CAPTURE_DONE;
 }
 
@@ -183,6 +187,8 @@ static __always_inline int send_datagram(struct run *run, struct source *source,
 	count(run, DATAGRAMS_SEEN);
 	if (result == CAPTURE_LOST)
 		count(run, DATAGRAMS_RING_FULL);
+	if (watched)
+		watch_unparsed(source->len);
 	return result;
 }
 

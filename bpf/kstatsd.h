@@ -135,6 +135,9 @@ struct raw_sample {
 	__u32 weight; /* 1/rate; 0: a sample that was reserved and never written */
 };
 
+/* The name of a program, as the kernel keeps it: zeros behind it, one at least. */
+#define COMMAND_BYTES 16
+
 /* What the fast path hands over, through the ring. */
 enum record_kind {
 	RECORD_DATAGRAM = 1, /* whole and unparsed; the daemon decides whether it is accepted */
@@ -145,11 +148,39 @@ struct record {
 	__u64 time;    /* CLOCK_MONOTONIC, nanoseconds */
 	__u32 len;     /* bytes of data */
 	__u32 segment; /* bytes per datagram in data (UDP_SEGMENT); 0: one datagram */
-	__u32 pid;     /* thread group of the sender; 0: unknown to this hook */
+	__u32 pid;     /* thread group of the sender; 0: unknown, or nobody watches */
 	__u16 window;
-	__u16 kind; /* enum record_kind */
+	__u16 kind;		     /* enum record_kind */
+	__u8 command[COMMAND_BYTES]; /* of the sender; zeros while nobody watches */
 	__u8 data[];
 };
+
+/* What somebody wants to see of the traffic at this moment, bit by bit. */
+enum watching {
+	WATCH_LINES = 1,    /* every datagram */
+	WATCH_REJECTED = 2, /* those with lines that are bad, or may be */
+	WATCH_SENDERS = 4,  /* who sends how much */
+};
+
+/* A datagram that was parsed in the kernel, for kstatsd tail. */
+struct tail_record {
+	__u64 time; /* CLOCK_MONOTONIC, nanoseconds */
+	__u32 len;  /* bytes of data */
+	__u32 pid;  /* thread group of the sender */
+	__u8 command[COMMAND_BYTES];
+	__u8 data[];
+};
+
+/* What one process sent, for kstatsd top. */
+struct sender {
+	__u64 datagrams;
+	__u64 bytes;
+	__u64 lines;	/* parsed in the kernel */
+	__u64 rejected; /* of these */
+	__u8 command[COMMAND_BYTES];
+};
+/* The key of those that found no room; no process has this number. */
+#define SENDER_OTHERS 0
 
 /*
  * The ledger: for datagrams, sends on TCP streams and lines, seen = accepted + rejected + lost,
@@ -214,7 +245,9 @@ SIZE_IS(struct set_cell, 16);
 SIZE_IS(struct bucket_key, 8);
 SIZE_IS(struct member_key, 24);
 SIZE_IS(struct raw_sample, 16);
-SIZE_IS(struct record, 24);
+SIZE_IS(struct record, 40);
+SIZE_IS(struct tail_record, 32);
+SIZE_IS(struct sender, 48);
 SIZE_IS(struct ledger, 320);
 _Static_assert(LEDGER_COUNTERS <= 40, "contract: struct ledger is too small");
 

@@ -83,6 +83,7 @@ struct scratch {
 	__u32 pos; /* cursor: first byte not yet read */
 	__u32 len;
 	__u32 seen, accepted, lost; /* lines of this payload */
+	__u32 slow;		    /* lines of it went to the daemon */
 	struct statsd_line line;
 	__u8 payload[PAYLOAD_BYTES];
 };

@@ -8,6 +8,7 @@
 
 #include "maps.bpf.h"
 #include "verifier.bpf.h"
+#include "watch.bpf.h"
 
 /*
  * The ring reserves constant sizes only. Lines, which are in a scratch already, take the
@@ -33,6 +34,9 @@ static __always_inline void record_head(struct record *record, struct run *run, 
 	record->len = len;
 	record->segment = 0;
 	record->pid = run->pid;
+	__builtin_memset(record->command, 0, COMMAND_BYTES);
+	if (watched)
+		record->pid = process_read(record->command);
 	record->window = run->window;
 	record->kind = kind;
 }
@@ -57,6 +61,7 @@ static __noinline int slow_lines(struct run *run, struct scratch *s, __u32 at, _
 
 	if (!len || len > PAYLOAD_FAST_MAX)
 		return 0;
+	s->slow = 1;
 	if (len <= LINES_SMALL) {
 		record = bpf_ringbuf_reserve(&ring, RECORD_BYTES(LINES_SMALL), 0);
 		return record && record_send(run, s, at, len, LINES_SMALL - 1, record);

@@ -24,3 +24,20 @@ int client_ask(const struct options *options, const char *request, json_t **answ
 	*answer = NULL;
 	return EXIT_RUNTIME;
 }
+
+int client_open(const struct options *options, const char *request, const json_t *arguments,
+		struct control_reader *reader)
+{
+	struct config config;
+	struct error error = {};
+
+	*reader = (struct control_reader){ .fd = -1 };
+	if (config_load(&config, &options->source, &error)) {
+		log_error("%s", error.text);
+		return EXIT_USAGE;
+	}
+	if (!control_reader_open(reader, config.runtime_dir, request, arguments, &error))
+		return EXIT_OK;
+	log_error("%s", error.text);
+	return EXIT_RUNTIME;
+}

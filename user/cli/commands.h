@@ -7,6 +7,7 @@
 #define CLI_COMMANDS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include "cli/config.h"
 
 enum exit_code {
@@ -21,6 +22,9 @@ struct options {
 	struct config_source source;
 	const char *overrides[OVERRIDES_MAX]; /* source.overrides */
 	bool verbose, json;
+	const char *argument; /* the word that is no option; NULL: none */
+	bool rejected, once, rate_is_set;
+	uint64_t rate;
 };
 
 int command_run(const struct options *options);
@@ -28,5 +32,7 @@ int command_check(const struct options *options);
 int command_status(const struct options *options);
 int command_flush(const struct options *options);
 int command_reload(const struct options *options);
+int command_tail(const struct options *options);
+int command_top(const struct options *options);
 
 #endif /* CLI_COMMANDS_H */

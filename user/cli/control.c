@@ -18,9 +18,10 @@
 #include <unistd.h>
 #include "cli/control.h"
 #include "cli/control_path.h"
+#include "cli/control_stream.h"
 #include "lib/log.h"
 
-#define REQUEST_MAX 64
+#define REQUEST_MAX 4096
 #define CLIENT_SECONDS 5
 #define BACKLOG 16
 
@@ -36,12 +37,13 @@ json_t *control_failure(const char *text)
 	return json_pack("{s:b, s:s}", "ok", 0, "error", text);
 }
 
-static json_t *request_answer(const struct control *control, const char *word)
+static const struct control_command *command_find(const struct control *control, const char *word)
 {
-	for (const struct control_command *command = control->commands; command->name; command++)
-		if (!strcmp(command->name, word))
-			return command->answer(control->context);
-	return control_failure("unknown request");
+	const struct control_command *command = control->commands;
+
+	while (command->name && strcmp(command->name, word))
+		command++;
+	return command->name ? command : NULL;
 }
 
 static void client_on_event(struct bufferevent *client, short what, void *context)
@@ -57,19 +59,59 @@ static void client_on_written(struct bufferevent *client, void *context)
 	bufferevent_free(client);
 }
 
+/* Begins a conversation that goes on. The failure that is to be answered, or NULL: it owns the client now. */
+static json_t *client_stream(struct bufferevent *client, const struct control *control,
+			     const struct control_command *command, const char *rest)
+{
+	json_t *arguments = *rest ? json_loads(rest, 0, NULL) : NULL;
+	struct error error = {};
+	int err = -EINVAL;
+
+	if (*rest && !json_is_object(arguments))
+		error_set(&error, err, "the arguments are no JSON object");
+	else
+		err = control_stream_begin(client, command, control->context, arguments, &error);
+	json_decref(arguments);
+	return err ? control_failure(error.text) : NULL;
+}
+
+/* What is to be answered; NULL with *streaming: nothing, NULL without: out of memory. */
+static json_t *request_answer(struct bufferevent *client, const struct control *control, char *request,
+			      bool *streaming)
+{
+	char *rest = request + strcspn(request, " ");
+	const struct control_command *command;
+	json_t *failure;
+
+	if (*rest)
+		*rest++ = '\0';
+	command = command_find(control, request);
+	if (!command)
+		return control_failure("unknown request");
+	if (!command->open)
+		return command->answer(control->context);
+	failure = client_stream(client, control, command, rest);
+	*streaming = !failure;
+	return failure;
+}
+
 static void client_on_read(struct bufferevent *client, void *context)
 {
 	struct evbuffer *input = bufferevent_get_input(client);
 	char *line = evbuffer_readln(input, NULL, EVBUFFER_EOL_LF);
+	bool streaming = false;
 	json_t *answer;
 	char *text;
 
 	if (!line && evbuffer_get_length(input) < REQUEST_MAX)
 		return; /* not whole yet */
-	answer = line ? request_answer(context, line) : control_failure("request too long");
+	answer = line ? request_answer(client, context, line, &streaming)
+		      : control_failure("request too long");
+	free(line);
+	if (streaming)
+		return;
 	text = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
 	json_decref(answer);
-	free(line);
 	bufferevent_disable(client, EV_READ);
 	bufferevent_setcb(client, NULL, client_on_written, client_on_event, NULL);
 	evbuffer_add_printf(bufferevent_get_output(client), "%s\n",

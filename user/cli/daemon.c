@@ -24,9 +24,11 @@ static const int signal_numbers[DAEMON_SIGNALS] = {
 };
 
 static const struct control_command control_commands[] = {
-	{ "status", daemon_answer_status },
-	{ "flush", daemon_answer_flush },
-	{ "reload", daemon_answer_reload },
+	{ .name = "status", .answer = daemon_answer_status },
+	{ .name = "flush", .answer = daemon_answer_flush },
+	{ .name = "reload", .answer = daemon_answer_reload },
+	{ .name = "tail", .open = daemon_open_tail },
+	{ .name = "top", .open = daemon_open_top },
 	{},
 };
 
@@ -125,6 +127,8 @@ static void daemon_leave(struct daemon *daemon)
 	capture_detach(daemon->capture);
 	if (daemon_flush(daemon, FLUSH_LEAVING, &error))
 		log_error("%s", error.text);
+	daemon_close_tails(daemon);
+	daemon_close_tops(daemon);
 	capture_free(daemon->capture);
 	daemon->capture = NULL;
 	daemon->leave_until = clock_read(CLOCK_MONOTONIC) + daemon->config.shutdown_timeout;
@@ -251,6 +255,8 @@ static void daemon_close(struct daemon *daemon)
 {
 	events_free(daemon);
 	console_free(daemon->console);
+	daemon_close_tails(daemon);
+	daemon_close_tops(daemon);
 	capture_free(daemon->capture);
 	store_free(daemon->store);
 	outputs_release(&daemon->outputs);

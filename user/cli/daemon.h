@@ -23,6 +23,8 @@ struct event;
 struct event_base;
 struct capture;
 struct store;
+struct tails;
+struct tops;
 
 enum daemon_signal {
 	SIGNAL_TERM,
@@ -51,6 +53,8 @@ struct daemon {
 	struct store *store;
 	struct capture *capture; /* NULL once the daemon is leaving */
 	struct outputs outputs;
+	struct tails *tails; /* NULL: none was asked for so far */
+	struct tops *tops;   /* the same */
 
 	struct schedule schedule;
 	int64_t started, window_opened, leave_until; /* CLOCK_MONOTONIC; leave_until 0: not leaving */
@@ -107,5 +111,13 @@ void daemon_console_config(void *daemon, char *arguments, struct text *text);
 json_t *daemon_answer_status(void *daemon);
 json_t *daemon_answer_flush(void *daemon);
 json_t *daemon_answer_reload(void *daemon);
+
+/* What goes on there until the client leaves, as control_command.open, and its end with the capture's. */
+int daemon_open_tail(void *daemon, struct control_stream *stream, const json_t *arguments,
+		     struct error *error);
+void daemon_close_tails(struct daemon *daemon);
+int daemon_open_top(void *daemon, struct control_stream *stream, const json_t *arguments,
+		    struct error *error);
+void daemon_close_tops(struct daemon *daemon);
 
 #endif /* CLI_DAEMON_H */

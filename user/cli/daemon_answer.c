@@ -162,6 +162,7 @@ json_t *daemon_answer_status(void *context)
 	json_object_set_new(answer, "ports", ports_pack(&daemon->config.capture));
 	json_object_set_new(answer, "flush", flush_pack(daemon));
 	set_count(answer, "series", store_series_count(daemon->store));
+	set_count(answer, "watching", control_stream_count());
 	set_count(answer, "ring_errors", daemon->counts.ring_errors);
 	json_object_set_new(answer, "ledger", ledger_pack(daemon->capture));
 	json_object_set_new(answer, "programs", programs_pack(daemon->capture));

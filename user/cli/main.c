@@ -8,19 +8,23 @@
 #include <string.h>
 #include "cli/commands.h"
 #include "cli/version.h"
+#include "lib/number.h"
 
 struct command {
 	const char *name, *summary;
-	const char *options; /* the letters it takes */
+	const char *options;  /* the letters it takes */
+	const char *argument; /* the word it may take besides; NULL: none */
 	int (*run)(const struct options *options);
 };
 
 static const struct command commands[] = {
-	{ "run", "capture, aggregate and deliver, until SIGTERM", "csvh", command_run },
-	{ "check", "what this kernel can do, and is the configuration valid", "csvh", command_check },
-	{ "status", "what the running daemon counted", "csjh", command_status },
-	{ "flush", "close the window of the running daemon now", "csh", command_flush },
-	{ "reload", "let the running daemon read its configuration again", "csh", command_reload },
+	{ "run", "capture, aggregate and deliver, until SIGTERM", "csvh", NULL, command_run },
+	{ "check", "what this kernel can do, and is the configuration valid", "csvh", NULL, command_check },
+	{ "status", "what the running daemon counted", "csjh", NULL, command_status },
+	{ "flush", "close the window of the running daemon now", "csh", NULL, command_flush },
+	{ "reload", "let the running daemon read its configuration again", "csh", NULL, command_reload },
+	{ "tail", "print each line as it is sent", "csrljh", "PATTERN", command_tail },
+	{ "top", "show the busiest series and senders, live", "csojh", NULL, command_top },
 };
 
 static const struct option_row {
@@ -31,6 +35,9 @@ static const struct option_row {
 	{ { "set", required_argument, NULL, 's' },
 	  "KEY=VALUE",
 	  "override a key of the configuration; repeatable" },
+	{ { "rejected", no_argument, NULL, 'r' }, "", "only bad lines, with the reason" },
+	{ { "rate", required_argument, NULL, 'l' }, "N", "at most N lines per second, default 1000; 0: all" },
+	{ { "once", no_argument, NULL, 'o' }, "", "print one report and end" },
 	{ { "json", no_argument, NULL, 'j' }, "", "print the answer as JSON" },
 	{ { "verbose", no_argument, NULL, 'v' }, "", "say more, also what libbpf and the verifier say" },
 	{ { "help", no_argument, NULL, 'h' }, "", "print this" },
@@ -66,7 +73,9 @@ static int help_print(void)
 
 static int command_help_print(const struct command *command)
 {
-	printf("Usage: kstatsd %s [OPTION]...\n\n%s: %s\n", command->name, command->name, command->summary);
+	printf("Usage: kstatsd %s [OPTION]...%s%s%s\n\n%s: %s\n", command->name,
+	       command->argument ? " [" : "", command->argument ? command->argument : "",
+	       command->argument ? "]" : "", command->name, command->summary);
 	options_print(command->options);
 	return EXIT_OK;
 }
@@ -113,6 +122,17 @@ static int option_apply(const struct command *command, struct options *options, 
 			return usage_fail(command->name, "too many overrides, at", optarg);
 		options->overrides[options->source.override_count++] = optarg;
 		return -1;
+	case 'l':
+		if (number_parse_uint64(optarg, strlen(optarg), &options->rate) || options->rate > INT64_MAX)
+			return usage_fail(command->name, "not a number of lines:", optarg);
+		options->rate_is_set = true;
+		return -1;
+	case 'o':
+		options->once = true;
+		return -1;
+	case 'r':
+		options->rejected = true;
+		return -1;
 	case 'j':
 		options->json = true;
 		return -1;
@@ -145,6 +165,8 @@ static int command_dispatch(const struct command *command, int argc, char **argv
 	}
 	if (code >= 0)
 		return code;
+	if (command->argument && optind < argc)
+		options.argument = argv[optind++];
 	if (optind < argc)
 		return usage_fail(command->name, "unexpected argument", argv[optind]);
 	return command->run(&options);

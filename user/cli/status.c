@@ -83,6 +83,8 @@ static void summary_print(const json_t *answer)
 	if (integer_of(flush, "count"))
 		printf("; the last: %lld metrics of %.3f s", integer_of(flush, "metrics"), seconds);
 	printf("\n  %-10s %lld known\n", "series", integer_of(answer, "series"));
+	if (integer_of(answer, "watching"))
+		printf("  %-10s %lld tail or top\n", "watching", integer_of(answer, "watching"));
 }
 
 /* Rows that are zero say nothing to people, but for what was seen and accepted. */

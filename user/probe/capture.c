@@ -22,6 +22,7 @@
 #include "probe/preempt.h"
 #include "probe/undisturbed.h"
 #include "probe/watch.h"
+#include "probe/watching.h"
 #include "statsd.skel.h"
 
 void capture_options_init(struct capture_options *options)
@@ -109,6 +110,7 @@ static int record_ingest(void *context, void *data, size_t size)
 	struct capture *capture = context;
 	const struct record *record = data;
 	unsigned int window = record->window & (WINDOWS - 1);
+	struct ledger before = capture->own[window];
 
 	capture->consume -= (int64_t)size + RECORD_OVERHEAD;
 	if (size < sizeof(*record) || record->len > size - sizeof(*record))
@@ -118,6 +120,9 @@ static int record_ingest(void *context, void *data, size_t size)
 				 &capture->own[window]);
 	else
 		ingest_lines(capture->ingest, window, record->data, record->len, &capture->own[window]);
+	if (record->kind == RECORD_DATAGRAM)
+		tail_datagrams(capture, record);
+	senders_add(capture, record, &before, &capture->own[window]);
 	return capture->consume > 0 ? 0 : ENOUGH;
 }
 
@@ -180,6 +185,8 @@ void capture_free(struct capture *capture)
 {
 	if (!capture)
 		return;
+	tail_free(capture);
+	senders_free(capture);
 	ring_buffer__free(capture->ring);
 	capture_unload(capture);
 	ingest_free(capture->ingest);
@@ -346,4 +353,13 @@ const struct ledger *capture_closed_ledger(const struct capture *capture)
 const struct ledger *capture_ledger(const struct capture *capture)
 {
 	return &capture->total;
+}
+
+void capture_ledger_now(const struct capture *capture, struct ledger *ledger)
+{
+	const struct ledger *open = &capture->own[capture->window];
+
+	*ledger = capture->total;
+	for (size_t i = 0; i < LEDGER_COUNTERS; i++)
+		ledger->n[i] += open->n[i];
 }

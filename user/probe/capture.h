@@ -91,6 +91,8 @@ const struct ledger *capture_open_ledger(const struct capture *capture);
 const struct ledger *capture_closed_ledger(const struct capture *capture);
 /* The ledger since start, kernel and daemon together, up to the last closed window. */
 const struct ledger *capture_ledger(const struct capture *capture);
+/* The same with what the last capture_gather() brought. */
+void capture_ledger_now(const struct capture *capture, struct ledger *ledger);
 
 struct capture_program {
 	char name[32];

@@ -13,7 +13,9 @@ struct bpf_link;
 struct bpf_map;
 struct bpf_program;
 struct ring_buffer;
+struct senders;
 struct statsd_bpf;
+struct tail;
 struct ingest;
 struct series;
 
@@ -57,6 +59,8 @@ struct capture {
 	bool buckets_full, members_full, samples_full; /* in the window drained last */
 	uint8_t *batch;				       /* room for one batch of keys and values */
 	int64_t consume;			       /* bytes of the ring that this call may still take */
+	struct tail *tail;			       /* NULL: nobody watches lines */
+	struct senders *senders;		       /* NULL: nobody watches senders */
 };
 
 /* Element `index` of an area. */
