@@ -10,6 +10,9 @@
 
 extern const struct config_key config_keys[];
 
+/* config_names.c: the keys below `names`. */
+config_set_fn config_set_separator, config_set_templates;
+
 /* A key of `config_keys` by its path; NULL when there is none. */
 const struct config_key *config_key_find(const char *path);
 

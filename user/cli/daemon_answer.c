@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 /* What the daemon answers on its control socket: status, flush, reload. */
+#include <errno.h>
 #include <unistd.h>
 #include "cli/daemon.h"
+#include "cli/names.h"
 #include "cli/version.h"
 #include "core/store.h"
 #include "lib/clock.h"
@@ -192,18 +194,26 @@ static int daemon_reconfigure(struct daemon *daemon, const struct config *next, 
 			      struct error *error)
 {
 	bool beat = next->interval != daemon->config.interval || next->align != daemon->config.align;
+	struct naming *naming = names_load(next, error);
 	int err;
 
+	if (!naming)
+		return -EINVAL;
 	err = store_set_percentiles(daemon->store, next->percentiles, next->percentile_count);
-	if (err)
+	if (err) {
+		naming_free(naming);
 		return error_set(error, err, "cannot take over timers.percentiles: out of memory");
+	}
 	err = outputs_update(&daemon->outputs, next, daemon->base, error);
 	if (err) {
 		/* Without memory for them, the new ones stay: the answer is a failure in any case. */
 		store_set_percentiles(daemon->store, daemon->config.percentiles,
 				      daemon->config.percentile_count);
+		naming_free(naming);
 		return err;
 	}
+	naming_free(daemon->next_naming);
+	daemon->next_naming = naming;
 	config_update(&daemon->config, next, restart, RESTART_KEYS_BYTES);
 	capture_set_ports(daemon->capture, daemon->config.capture.ports, daemon->config.capture.port_count);
 	if (!daemon->verbose)

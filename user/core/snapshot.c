@@ -7,6 +7,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include "core/scale.h"
 #include "core/series.h"
 
 struct block {
@@ -45,6 +46,8 @@ static void layout_measure(struct layout *layout, const struct store *store, uns
 	const struct series *series;
 
 	for (series = store->touched[window]; series; series = series->touched_next[window]) {
+		if (series->dropped)
+			continue;
 		layout->metrics++;
 		layout->timers += series->type == METRIC_TIMER;
 		layout->text_bytes += series->name_len + series->tags_len + 2;
@@ -86,9 +89,25 @@ static const char *layout_text(struct layout *layout, const char *text, size_t l
 	return copy;
 }
 
+/* What is to be scaled by a negative number has its lowest values where the highest are wanted. */
+static void timer_fill(struct series *series, unsigned int window, struct timer_stats *stats,
+		       struct percentile_stats *percentiles)
+{
+	const struct store_options *options = &series->store->options;
+	struct timer_window *timer = &series->state.timer[window];
+	double mirrored;
+
+	statistics_compute(timer, options->percentiles, options->percentile_count, stats, percentiles);
+	for (size_t i = 0; series->scale < 0 && i < options->percentile_count; i++) {
+		mirrored = -options->percentiles[i];
+		statistics_compute(timer, &mirrored, 1, stats, &percentiles[i]);
+	}
+}
+
 static void metric_fill(struct layout *layout, struct series *series, unsigned int window)
 {
 	const struct store_options *options = &series->store->options;
+	struct percentile_stats *percentiles = layout->percentiles;
 	struct metric *metric = layout->metric++;
 	struct sum gauge;
 
@@ -100,8 +119,7 @@ static void metric_fill(struct layout *layout, struct series *series, unsigned i
 		metric->counter = sum_value(&series->state.counter[window]);
 		break;
 	case METRIC_TIMER:
-		statistics_compute(&series->state.timer[window], options->percentiles,
-				   options->percentile_count, &metric->timer, layout->percentiles);
+		timer_fill(series, window, &metric->timer, layout->percentiles);
 		metric->percentiles = layout->percentiles;
 		layout->percentiles += options->percentile_count;
 		break;
@@ -115,6 +133,8 @@ static void metric_fill(struct layout *layout, struct series *series, unsigned i
 	case METRIC_TYPES:
 		break;
 	}
+	if (!(series->scale == 1))
+		metric_scale(metric, series->scale, percentiles, options->percentile_count);
 }
 
 static int metric_compare(const void *a, const void *b)
@@ -139,14 +159,32 @@ static void window_reset(struct store *store, unsigned int window)
 		series_reset(series, window);
 	}
 	store->touched[window] = NULL;
+	store->dropped[window] = 0;
+}
+
+/* Series with observations that the mapping drops. */
+static uint64_t count_dropped(const struct store *store, unsigned int window)
+{
+	const struct series *series;
+	uint64_t dropped = 0;
+
+	for (series = store->touched[window]; series; series = series->touched_next[window])
+		dropped += series->dropped;
+	return dropped;
 }
 
 struct snapshot *store_close(struct store *store, unsigned int window, int64_t timestamp, double seconds)
 {
+	uint64_t dropped = count_dropped(store, window);
 	struct layout layout = {};
 	struct snapshot *snapshot;
 	struct series *series;
 
+	if (store->naming &&
+	    store_count_self(store, window, "kstatsd.mapping.dropped", dropped - store->dropped[window]))
+		return NULL;
+	/* If there is no memory now, the window will be closed again. */
+	store->dropped[window] = dropped;
 	layout_measure(&layout, store, window);
 	snapshot = snapshot_new(store, &layout);
 	if (!snapshot)
@@ -154,7 +192,8 @@ struct snapshot *store_close(struct store *store, unsigned int window, int64_t t
 	snapshot->timestamp = timestamp;
 	snapshot->seconds = seconds;
 	for (series = store->touched[window]; series; series = series->touched_next[window])
-		metric_fill(&layout, series, window);
+		if (!series->dropped)
+			metric_fill(&layout, series, window);
 	qsort(block_of(snapshot)->metrics, snapshot->count, sizeof(struct metric), metric_compare);
 
 	window_reset(store, window);

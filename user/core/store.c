@@ -4,9 +4,11 @@
  * names that all fall into one place.
  */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include "core/naming.h"
 #include "core/series.h"
 
 #define TABLE_MIN 256
@@ -83,6 +85,11 @@ int store_set_percentiles(struct store *store, const double *percentiles, size_t
 	return 0;
 }
 
+void store_set_naming(struct store *store, struct naming *naming)
+{
+	store->naming = naming;
+}
+
 size_t store_series_count(const struct store *store)
 {
 	return store->count;
@@ -102,7 +109,8 @@ static bool series_is(const struct series *series, enum metric_type type, const 
 		      uint64_t hash)
 {
 	return series->hash == hash && series->type == type && series->name_len == name->name_len &&
-	       series->tags_len == name->tags_len && !memcmp(series->name, name->text, name->name_len) &&
+	       series->tags_len == name->tags_len && series->scale == name->scale &&
+	       series->dropped == name->dropped && !memcmp(series->name, name->text, name->name_len) &&
 	       !memcmp(series->tags, canonical_name_tags(name), name->tags_len);
 }
 
@@ -182,6 +190,8 @@ static struct series *series_new(struct store *store, enum metric_type type,
 	series->name_len = name->name_len;
 	series->tags = text + name->name_len + 1;
 	series->tags_len = name->tags_len;
+	series->scale = name->scale;
+	series->dropped = name->dropped;
 	series->touched_at = store->closings;
 	return series;
 }
@@ -246,11 +256,16 @@ static struct series *store_find(struct store *store, enum metric_type type, siz
 static struct series *store_find_raw(struct store *store, enum metric_type type, const void *name,
 				     size_t name_len, const void *tags, size_t tags_len, size_t series_max)
 {
-	if (canonical_name_make(&store->name, name, name_len, tags, tags_len)) {
+	struct series *series;
+
+	if (naming_make(store->naming, type, &store->name, name, name_len, tags, tags_len)) {
 		errno = ENAMETOOLONG;
 		return NULL;
 	}
-	return store_find(store, type, series_max);
+	series = store_find(store, type, series_max);
+	if (series)
+		series->ttl = store->name.ttl;
+	return series;
 }
 
 struct series *store_series(struct store *store, enum metric_type type, const void *name, size_t name_len,
@@ -293,6 +308,15 @@ struct series *store_hold_series(struct store *store, enum metric_type type, con
 	if (series)
 		series_hold(series);
 	return series;
+}
+
+void series_inherit(struct series *to, const struct series *from)
+{
+	struct sum *value = &to->state.gauge.value;
+
+	if (to->type == METRIC_GAUGE && to != from && !value->micros && !(fabsl(value->rest) > 0) &&
+	    !series_is_touched(to))
+		*value = from->state.gauge.value;
 }
 
 bool series_is_shared(const struct series *series)

@@ -18,6 +18,7 @@
 
 struct store;
 struct series;
+struct naming;
 
 struct store_options {
 	size_t series_max; /* series that are not held: over it the longest idle goes, or store_series() returns NULL */
@@ -38,6 +39,13 @@ void store_free(struct store *store);
 int store_set_percentiles(struct store *store, const double *percentiles, size_t count);
 
 /*
+ * How series are named from now on (core/naming.h); it must outlive the store or the next
+ * call. NULL, as at the start: without mapping and templates. Series that are there keep
+ * their names; see capture_rename().
+ */
+void store_set_naming(struct store *store, struct naming *naming);
+
+/*
  * Finds or creates the series of raw name and tags bytes as they were sent (tags: the
  * text after "|#", len 0 for none; neither is NUL-terminated). The store owns the result;
  * it stays valid while a window holds something of it; fold into it at once. NULL and errno: ENOSPC, the limit
@@ -53,6 +61,8 @@ struct series *store_series(struct store *store, enum metric_type type, const vo
 struct series *store_hold_series(struct store *store, enum metric_type type, const void *name,
 				 size_t name_len, const void *tags, size_t tags_len);
 void series_release(struct series *series);
+/* One gauge under a new name: `to` goes on from the value of `from`, unless it has one itself. */
+void series_inherit(struct series *to, const struct series *from);
 /* Does the kernel know it under several spellings, in several cells? */
 bool series_is_shared(const struct series *series);
 
@@ -93,7 +103,8 @@ struct snapshot;
 /*
  * Ends `window`: computes a snapshot of every series touched in it (the caller frees it
  * with snapshot_free()) and empties the window. `seconds` is the time that really passed.
- * Gauges keep their value for later deltas. NULL when out of memory (nothing is lost then:
+ * Gauges keep their value for later deltas. Series that the mapping drops are left out and
+ * counted as "kstatsd.mapping.dropped". NULL when out of memory (nothing is lost then:
  * the window stays as it was).
  */
 struct snapshot *store_close(struct store *store, unsigned int window, int64_t timestamp, double seconds);
