@@ -123,6 +123,34 @@ static void test_good(void **state)
 	}
 }
 
+/* Keys that are about names. */
+static void test_names(void **state)
+{
+	struct error error = {};
+	struct config config;
+
+	(void)state;
+	assert_int_equal(load(&config, "", NULL, &error), 0);
+	assert_true(config.tags.dogstatsd && config.tags.influxdb && config.tags.librato &&
+		    config.tags.signalfx && config.tags.graphite);
+	assert_string_equal(config.metric_separator, ".");
+	assert_string_equal(config.mapping, "");
+	assert_int_equal(config.template_count, 0);
+	assert_int_equal(
+		load(&config,
+		     "tags: {librato: false}\nmapping: /m.yml\n"
+		     "names: {metric_separator: _, templates: ['cpu.* measurement.host', measurement*]}\n",
+		     "tags.signalfx=false", &error),
+		0);
+	assert_true(config.tags.dogstatsd && config.tags.influxdb && !config.tags.librato &&
+		    !config.tags.signalfx && config.tags.graphite);
+	assert_string_equal(config.metric_separator, "_");
+	assert_string_equal(config.mapping, "/m.yml");
+	assert_int_equal(config.template_count, 2);
+	assert_string_equal(config.templates[0], "cpu.* measurement.host");
+	assert_string_equal(config.templates[1], "measurement*");
+}
+
 /* `sentence` follows the file's name, or stands alone when the override is at fault. */
 static const struct {
 	const char *text, *override, *sentence;
@@ -179,6 +207,15 @@ static const struct {
 	{ "timers: {percentiles: [nan]}", NULL,
 	  ":1: timers.percentiles: 'nan' is not a percentile: a number from -100 to 100, not 0" },
 	{ "timers: {percentiles: [90, 90.0]}", NULL, ":1: timers.percentiles: 90.0 stands here twice" },
+	{ "mapping: m.yml", NULL, ":1: mapping: 'm.yml' is not an absolute path" },
+	{ "names: {metric_separator: a.b.c.d.e}", NULL,
+	  ":1: names.metric_separator: 'a.b.c.d.e' is not one to 7 letters, digits, '.', '_' or '-'" },
+	{ "names: {metric_separator: '/'}", NULL,
+	  ":1: names.metric_separator: '/' is not one to 7 letters, digits, '.', '_' or '-'" },
+	{ "names:\n  templates:\n  - measurement\n  - host.region\n", NULL,
+	  ":4: names.templates: 'host.region': no component is 'measurement' or 'measurement*'" },
+	{ "names: {templates: measurement}", NULL,
+	  ":1: names.templates: a list is expected, such as [\"cpu.* measurement.measurement.host\"]" },
 	{ "attribution: pod", NULL, ":1: attribution: 'pod' is not one of: none" },
 	{ "outputs: {stdout: {format: xml}}", NULL,
 	  ":1: outputs.stdout.format: 'xml' is not one of: table, graphite, json" },
@@ -474,6 +511,7 @@ int main(void)
 		cmocka_unit_test(test_long_values), cmocka_unit_test(test_update),
 		cmocka_unit_test(test_documented),  cmocka_unit_test(test_example),
 		cmocka_unit_test(test_words),	    cmocka_unit_test(test_units),
+		cmocka_unit_test(test_names),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
