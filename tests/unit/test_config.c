@@ -124,6 +124,34 @@ static void test_good(void **state)
 	}
 }
 
+/* How series are named. */
+static void test_series_names(void **state)
+{
+	struct error error = {};
+	struct config config;
+
+	(void)state;
+	assert_int_equal(load(&config, "", NULL, &error), 0);
+	assert_true(config.tags.dogstatsd && config.tags.influxdb && config.tags.librato &&
+		    config.tags.signalfx && config.tags.graphite);
+	assert_string_equal(config.metric_separator, ".");
+	assert_string_equal(config.mapping, "");
+	assert_int_equal(config.template_count, 0);
+	assert_int_equal(
+		load(&config,
+		     "tags: {librato: false}\nmapping: /m.yml\n"
+		     "names: {metric_separator: _, templates: ['cpu.* measurement.host', measurement*]}\n",
+		     "tags.signalfx=false", &error),
+		0);
+	assert_true(config.tags.dogstatsd && config.tags.influxdb && !config.tags.librato &&
+		    !config.tags.signalfx && config.tags.graphite);
+	assert_string_equal(config.metric_separator, "_");
+	assert_string_equal(config.mapping, "/m.yml");
+	assert_int_equal(config.template_count, 2);
+	assert_string_equal(config.templates[0], "cpu.* measurement.host");
+	assert_string_equal(config.templates[1], "measurement*");
+}
+
 /* Names of outputs: kept as they are, "" too. */
 static void test_names(void **state)
 {
@@ -223,6 +251,15 @@ static const struct {
 	  ":3: timers.histogram[0].bins: 'soon' is not a number or inf" },
 	{ "timers: {histogram: [{}, {bins: [inf, 1]}]}", NULL,
 	  ":1: timers.histogram[1].bins: 1 is not above the limit before it" },
+	{ "mapping: m.yml", NULL, ":1: mapping: 'm.yml' is not an absolute path" },
+	{ "names: {metric_separator: a.b.c.d.e}", NULL,
+	  ":1: names.metric_separator: 'a.b.c.d.e' is not one to 7 letters, digits, '.', '_' or '-'" },
+	{ "names: {metric_separator: '/'}", NULL,
+	  ":1: names.metric_separator: '/' is not one to 7 letters, digits, '.', '_' or '-'" },
+	{ "names:\n  templates:\n  - measurement\n  - host.region\n", NULL,
+	  ":4: names.templates: 'host.region': no component is 'measurement' or 'measurement*'" },
+	{ "names: {templates: measurement}", NULL,
+	  ":1: names.templates: a list is expected, such as [\"cpu.* measurement.measurement.host\"]" },
 	{ "attribution: pod", NULL, ":1: attribution: 'pod' is not one of: none" },
 	{ "outputs: {stdout: {format: xml}}", NULL,
 	  ":1: outputs.stdout.format: 'xml' is not one of: table, graphite, json" },
@@ -592,13 +629,13 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_idle),	     cmocka_unit_test(test_bins),
-		cmocka_unit_test(test_names),	     cmocka_unit_test(test_good),
-		cmocka_unit_test(test_bad),	     cmocka_unit_test(test_not_yaml),
-		cmocka_unit_test(test_missing_file), cmocka_unit_test(test_long_values),
-		cmocka_unit_test(test_update),	     cmocka_unit_test(test_documented),
-		cmocka_unit_test(test_example),	     cmocka_unit_test(test_words),
-		cmocka_unit_test(test_units),
+		cmocka_unit_test(test_idle),	    cmocka_unit_test(test_bins),
+		cmocka_unit_test(test_names),	    cmocka_unit_test(test_series_names),
+		cmocka_unit_test(test_good),	    cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_not_yaml),    cmocka_unit_test(test_missing_file),
+		cmocka_unit_test(test_long_values), cmocka_unit_test(test_update),
+		cmocka_unit_test(test_documented),  cmocka_unit_test(test_example),
+		cmocka_unit_test(test_words),	    cmocka_unit_test(test_units),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -22,6 +22,7 @@
 struct event;
 struct event_base;
 struct capture;
+struct naming;
 struct store;
 struct tails;
 struct tops;
@@ -39,6 +40,8 @@ struct daemon_counts {
 	uint64_t config_errors; /* a reload was refused */
 	uint64_t flush_errors;	/* a window could not be closed or computed */
 	uint64_t ring_errors;	/* the ring could not be read */
+	uint64_t names_dropped; /* series and values that the mapping left out, flush by flush */
+	uint64_t names_failed; /* names that a rule of the mapping may be for, and that stayed as they were */
 };
 
 struct daemon {
@@ -51,7 +54,9 @@ struct daemon {
 	struct control *control;
 	struct console *console; /* NULL: none is wanted, or the daemon is leaving */
 	struct store *store;
-	struct capture *capture; /* NULL once the daemon is leaving */
+	struct naming *naming, *next_naming; /* next: from the end of this window on; NULL: it stays */
+	uint64_t naming_failures;	     /* of `naming`, counted */
+	struct capture *capture;	     /* NULL once the daemon is leaving */
 	struct outputs outputs;
 	struct tails *tails; /* NULL: none was asked for so far */
 	struct tops *tops;   /* the same */

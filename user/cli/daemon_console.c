@@ -140,7 +140,7 @@ static void show_timer(struct inspect *inspect, const char *key, const struct wi
 		return;
 	}
 	for (size_t i = 0; i < view->sample_count; i++)
-		values[i] = view->samples[i].value;
+		values[i] = view->samples[i].value * view->scale;
 	inspect_numbers(inspect, key, values, view->sample_count);
 	free(values);
 }

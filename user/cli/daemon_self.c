@@ -22,6 +22,8 @@ static const struct {
 	{ "kstatsd.daemon.config_errors", offsetof(struct daemon_counts, config_errors) },
 	{ "kstatsd.daemon.flush_errors", offsetof(struct daemon_counts, flush_errors) },
 	{ "kstatsd.daemon.ring_errors", offsetof(struct daemon_counts, ring_errors) },
+	{ "kstatsd.mapping.failed", offsetof(struct daemon_counts, names_failed) },
+	{ "kstatsd.mapping.dropped", offsetof(struct daemon_counts, names_dropped) },
 };
 
 static const struct {
@@ -59,6 +61,7 @@ static int kstatsd_count(struct daemon *daemon, unsigned int window, bool tell)
 {
 	int err = tell ? ledger_count(daemon, window) : 0;
 
+	daemon->counts.names_dropped += store_dropped(daemon->store, window);
 	err = outputs_count_self(&daemon->outputs, daemon->store, window, tell) ?: err;
 	for (size_t i = 0; !err && i < COUNT(counters); i++) {
 		uint64_t total = *(uint64_t *)((char *)&daemon->counts + counters[i].offset);

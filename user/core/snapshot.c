@@ -9,6 +9,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include "core/scale.h"
 #include "core/series.h"
 
 struct block {
@@ -77,6 +78,8 @@ static void layout_measure(struct layout *layout, const struct store *store, uns
 	layout->metrics = passing->stamped_count;
 	layout->text_bytes = passing_text_bytes(passing);
 	for (series = store->touched[window]; series; series = series->touched_next[window]) {
+		if (series->dropped)
+			continue;
 		layout_count(layout, series);
 		layout->timers += series->type == METRIC_TIMER;
 		rule = series->type == METRIC_TIMER ? series_bin_rule(series) : NULL;
@@ -128,20 +131,39 @@ static const char *layout_text(struct layout *layout, const char *text, size_t l
 	return copy;
 }
 
+/* What is to be scaled by a negative number has its lowest values where the highest are wanted. */
+static void timer_compute(struct series *series, unsigned int window, struct timer_stats *stats,
+			  struct percentile_stats *percentiles)
+{
+	const struct store_options *options = &series->store->options;
+	struct timer_window *timer = &series->state.timer[window];
+	double mirrored;
+
+	statistics_compute(timer, options->percentiles, options->percentile_count, stats, percentiles);
+	for (size_t i = 0; series->scale < 0 && i < options->percentile_count; i++) {
+		mirrored = -options->percentiles[i];
+		statistics_compute(timer, &mirrored, 1, stats, &percentiles[i]);
+	}
+}
+
 static void timer_fill(struct layout *layout, struct series *series, unsigned int window,
 		       struct metric *metric)
 {
 	const struct store_options *options = &series->store->options;
 	struct timer_window *timer = &series->state.timer[window];
 	const struct bin_rule *rule = series_bin_rule(series);
+	double limits[BINS_MAX]; /* of the values as they were sent */
 
-	statistics_compute(timer, options->percentiles, options->percentile_count, &metric->timer,
-			   layout->percentiles);
+	timer_compute(series, window, &metric->timer, layout->percentiles);
 	metric->percentiles = layout->percentiles;
 	layout->percentiles += options->percentile_count;
 	if (!rule)
 		return;
-	statistics_bins(timer, rule->limits, rule->count, layout->bin);
+	for (size_t i = 0; i < rule->count; i++)
+		limits[i] = rule->limits[i] / series->scale;
+	statistics_bins(timer, limits, rule->count, layout->bin);
+	for (size_t i = 0; i < rule->count; i++)
+		layout->bin[i].limit = rule->limits[i];
 	metric->bins = layout->bin;
 	metric->bin_count = rule->count;
 	layout->bin += rule->count;
@@ -160,6 +182,7 @@ static struct metric *metric_next(struct layout *layout, const struct series *se
 
 static void metric_fill(struct layout *layout, struct series *series, unsigned int window)
 {
+	struct percentile_stats *percentiles = layout->percentiles;
 	struct metric *metric = metric_next(layout, series);
 	struct sum gauge;
 
@@ -180,6 +203,8 @@ static void metric_fill(struct layout *layout, struct series *series, unsigned i
 	case METRIC_TYPES:
 		break;
 	}
+	if (!(series->scale == 1))
+		metric_scale(metric, series->scale, percentiles, series->store->options.percentile_count);
 }
 
 static void metric_fill_idle(struct layout *layout, const struct series *series)
@@ -190,7 +215,7 @@ static void metric_fill_idle(struct layout *layout, const struct series *series)
 	if (series->type == METRIC_TIMER)
 		metric->percentiles = layout->nothing;
 	if (series->type == METRIC_GAUGE)
-		metric->gauge = sum_value(&series->state.gauge.value);
+		metric->gauge = sum_value(&series->state.gauge.value) * series->scale;
 }
 
 static int metric_compare(const void *a, const void *b)
@@ -223,6 +248,17 @@ static void window_reset(struct store *store, unsigned int window, const struct 
 	}
 	store->touched[window] = NULL;
 	passing_release(&store->passing[window]);
+	store->dropped_stamped[window] = 0;
+}
+
+uint64_t store_dropped(const struct store *store, unsigned int window)
+{
+	const struct series *series;
+	uint64_t dropped = store->dropped_stamped[window];
+
+	for (series = store->touched[window]; series; series = series->touched_next[window])
+		dropped += series->dropped;
+	return dropped;
 }
 
 struct snapshot *store_close(struct store *store, unsigned int window, int64_t timestamp, double seconds)
@@ -240,7 +276,8 @@ struct snapshot *store_close(struct store *store, unsigned int window, int64_t t
 	snapshot->timestamp = timestamp;
 	snapshot->seconds = seconds;
 	for (series = store->touched[window]; series; series = series->touched_next[window])
-		metric_fill(&layout, series, window);
+		if (!series->dropped)
+			metric_fill(&layout, series, window);
 	while ((series = idle_next(store, window, &closing, &at)))
 		metric_fill_idle(&layout, series);
 	passing_fill(&store->passing[window], timestamp, layout.metric, layout.events, layout.text);

@@ -18,6 +18,7 @@
 
 struct store;
 struct series;
+struct naming;
 struct metric;
 
 /* What becomes of a series that a window does not hold. */
@@ -79,6 +80,13 @@ void store_set_idle(struct store *store, const struct idle_options *idle);
 void store_set_percentile_limit(struct store *store, size_t limit);
 
 /*
+ * How series are named from now on (core/naming.h); it must outlive the store or the next
+ * call. NULL, as at the start: without mapping and templates. Series that are there keep
+ * their names; see capture_rename().
+ */
+void store_set_naming(struct store *store, struct naming *naming);
+
+/*
  * Finds or creates the series of raw name and tags bytes as they were sent (tags: the
  * text after "|#", len 0 for none; neither is NUL-terminated). The store owns the result;
  * it stays valid while a window holds something of it; fold into it at once. NULL and errno: ENOSPC, the limit
@@ -94,6 +102,8 @@ struct series *store_series(struct store *store, enum metric_type type, const vo
 struct series *store_hold_series(struct store *store, enum metric_type type, const void *name,
 				 size_t name_len, const void *tags, size_t tags_len);
 void series_release(struct series *series);
+/* One gauge under a new name: `to` goes on from the value of `from`, unless it has one itself. */
+void series_inherit(struct series *to, const struct series *from);
 /* Does the kernel know it under several spellings, in several cells? */
 bool series_is_shared(const struct series *series);
 
@@ -149,11 +159,17 @@ int store_add_event(struct store *store, unsigned int window, const struct event
 /* Adds to a counter of the daemon's own, say "kstatsd.lines.seen". -ENOMEM. */
 int store_count_self(struct store *store, unsigned int window, const char *name, uint64_t value);
 
+/*
+ * What the mapping makes store_close() leave out of `window`: series that hold something, and
+ * values with a time of their own.
+ */
+uint64_t store_dropped(const struct store *store, unsigned int window);
+
 struct snapshot;
 /*
  * Ends `window`: computes a snapshot of every series touched in it (the caller frees it
  * with snapshot_free()) and empties the window. `seconds` is the time that really passed.
- * Gauges keep their value for later deltas. NULL when out of memory (nothing is lost then:
+ * Gauges keep their value for later deltas. Series that the mapping drops are left out. NULL when out of memory (nothing is lost then:
  * the window stays as it was).
  */
 struct snapshot *store_close(struct store *store, unsigned int window, int64_t timestamp, double seconds);
@@ -182,6 +198,7 @@ struct window_view {
 	/* Timers that are kept exactly, in the order of arrival or, of many, a part of them. NULL: a histogram. */
 	const struct sample *samples;
 	size_t sample_count;
+	double scale; /* what the mapping wants the samples times; those of `metric` are */
 };
 
 /* Shows every series that has something in `window` or is remembered, sorted as in a snapshot. -ENOMEM. */

@@ -6,15 +6,16 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "core/scale.h"
 #include "core/series.h"
 #include "core/snapshot.h"
 
 /* Does the window hold something of it, or is it remembered? */
 static bool series_is_shown(const struct series *series, unsigned int window)
 {
-	if (series->touched[window])
+	if (series->touched[window] && !series->dropped)
 		return true;
-	return series->known &&
+	return series->known && !series->dropped &&
 	       (series->type == METRIC_GAUGE || series->store->options.idle.sent[series->type]);
 }
 
@@ -78,7 +79,7 @@ static int series_look(const struct series *series, unsigned int window, struct 
 				   .name = series->name,
 				   .tags = series->tags,
 				   .idle = !series->touched[window] };
-	*view = (struct window_view){ .metric = metric };
+	*view = (struct window_view){ .metric = metric, .scale = series->scale };
 	switch (series->type) {
 	case METRIC_COUNTER:
 		metric->counter = sum_value(&state->counter[window]);
@@ -116,8 +117,10 @@ int store_visit_window(const struct store *store, unsigned int window,
 		return -ENOMEM;
 	for (size_t i = 0; i < count && !err; i++) {
 		err = series_look(shown[i], window, &metric, &view);
-		if (!err)
-			visit(context, &view);
+		if (err)
+			break;
+		metric_scale(&metric, shown[i]->scale, NULL, 0);
+		visit(context, &view);
 	}
 	free(shown);
 	return err;
