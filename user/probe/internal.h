@@ -61,6 +61,7 @@ struct capture {
 	int64_t consume;			       /* bytes of the ring that this call may still take */
 	struct tail *tail;			       /* NULL: nobody watches lines */
 	struct senders *senders;		       /* NULL: nobody watches senders */
+	int64_t boot; /* nanoseconds of the wall clock at which CLOCK_MONOTONIC was 0 */
 };
 
 /* Element `index` of an area. */
