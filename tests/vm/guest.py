@@ -12,9 +12,10 @@ import sys
 import time
 
 import hooks
+import sockets
 from absorb import CHECKS, begin_deadline, check_deadline, finish_deadline
 from cases import CASES, run_case
-from daemon import Daemon
+from daemon import ENTRY_HOOKS, Daemon
 from sums import run_sum
 
 FOLDER = "/tmp/guest"
@@ -77,13 +78,16 @@ class SharedMakers(Makers):
 
 
 def run_hook(report, hook):
-    """One daemon for all: the cases, the sum invariant, and an end with a ledger that balances."""
+    """One daemon for all: the cases, on entry hooks other sockets too, the sum, and an end with a ledger that balances."""
     makers = Makers(hook)
     try:
-        if report.run(f"{hook}/start", lambda: makers.make() and None):
+        settings = sockets.socket_settings() if hook in ENTRY_HOOKS else ()
+        if report.run(f"{hook}/start", lambda: makers.make(*settings) and None):
             daemon = makers.started[0]
             for case in CASES:
                 report.run(f"{hook}/{case.name}", run_case, case, daemon, hook)
+            for check in sockets.CHECKS if settings else ():
+                report.run(f"{hook}/{check.__name__}", check, daemon)
             report.run(f"{hook}/sum", run_sum, daemon, "-T", flush=True,
                        may_skip=hook == "fentry" and is_preemptible())
             report.run(f"{hook}/stop-balances", lambda: daemon.stop() and None)
