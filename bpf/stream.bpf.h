@@ -66,6 +66,7 @@ static __always_inline __u64 stream_position(const struct sock *sk)
 static __always_inline void stream_identify(struct stream_piece *piece, const struct sock *sk, __u16 port)
 {
 	piece->socket = (__u64)sk;
+	/* Not skc_num: a connection that was reset has lost that. */
 	piece->local_port = bpf_ntohs(BPF_CORE_READ((const struct inet_sock *)sk, inet_sport));
 	piece->remote_port = port;
 }
@@ -96,7 +97,8 @@ static __always_inline int on_stream_send(const struct sock *sk, const struct ms
 		return 0;
 	stream_forget(&run, thread);
 	source_from_message(&send.source, msg, 0);
-	stream_identify(&send.piece, sk, port);
+	send.piece.socket = (__u64)sk;
+	send.piece.remote_port = port;
 	send.piece.position = stream_position(sk);
 	if (bpf_map_update_elem(&stream_sends, &thread, &send, BPF_ANY))
 		stream_lose(&run, LEDGER_STREAMS_UNREADABLE);
@@ -190,6 +192,8 @@ static __always_inline int on_stream_return(long taken)
 	if ((int)taken <= 0 || !run_begin(&run))
 		return 0;
 	run.pid = thread >> 32;
+	/* Only now: a send with MSG_FASTOPEN begins without a local port. */
+	stream_identify(&send.piece, (const struct sock *)send.piece.socket, send.piece.remote_port);
 	stream_take(&run, &send, (int)taken);
 	return 0;
 }

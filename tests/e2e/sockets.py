@@ -9,12 +9,13 @@ import contextlib
 import json
 import mmap
 import os
+import signal
 import socket
 import sys
 import tempfile
 import threading
 
-from daemon import assert_ledger_balances, expect, send
+from daemon import assert_ledger_balances, expect, send, wait_for
 
 FOLDER = "/tmp/kstatsd-sockets"
 PATH, ABSTRACT = f"{FOLDER}/dsd.socket", "@kstatsd-test"
@@ -180,8 +181,8 @@ def check_unix_datadog(daemon):
         client.gauge("unix.gauge", 7)
         client.flush()
         client.close_socket()
+        wait_for(lambda: len(got) == 3, lambda: f"the receiver to get 3 datagrams; it got {got}")
     window = daemon.flush()
-    expect(len(got) == 3, f"the receiver got {got}")
     expect(window.counter("unix.datadog;env=prod") == 3, f"flushed: {window.by_key}")
     expect(window.last("unix.timing")["sum"] == 12.5, f"flushed: {window.by_key}")
     expect(window.last("unix.gauge")["value"] == 7, f"flushed: {window.by_key}")
@@ -267,6 +268,33 @@ def check_tcp_v6(daemon):
         window_of(daemon, tcp_v6=11)
 
 
+def check_tcp_fastopen(daemon):
+    """A send that connects: it begins without a connection."""
+    with Server(daemon.port) as server, socket.socket() as one:
+        address = server.socket.getsockname()
+        expect(one.sendto(b"tcp.fast:1|c\ntcp.fa", socket.MSG_FASTOPEN, address) == 19, "a partial send")
+        one.sendall(b"st:2|c\n")
+        window_of(daemon, tcp_fast=3)
+
+
+def check_tcp_reset(daemon):
+    """A connection that the peer ends, in the middle of a line, with data unread."""
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", daemon.port))
+        listener.listen()
+        with socket.socket() as one:
+            one.connect(listener.getsockname())
+            peer, _ = listener.accept()
+            one.sendall(b"tcp.reset:1|c\ntcp.reset:5")
+            peer.close()
+            with contextlib.suppress(ConnectionError):
+                while True:
+                    one.sendall(b"5")
+    window = window_of(daemon, tcp_reset=1)
+    expect_count(window, "lines.rejected.unterminated", 1)
+
+
 def check_tcp_untouched(daemon):
     """Pages that are not there when the send begins."""
     with tempfile.TemporaryFile() as file, Server(daemon.port) as server, server.connect() as one:
@@ -276,6 +304,43 @@ def check_tcp_untouched(daemon):
             pages.madvise(mmap.MADV_RANDOM)
             one.sendall(pages)
         window_of(daemon, tcp_untouched=1000)
+
+
+def check_tcp_sendfile(daemon):
+    """Spliced pages cannot be read: a hole in the stream, and the line behind it is not trusted."""
+    splices = tuple(map(int, os.uname().release.split(".")[:2])) >= (6, 5)  # before, it was no send
+    with tempfile.TemporaryFile() as file, Server(daemon.port) as server, server.connect() as one:
+        file.write(b"tcp.hole:1|c\n")
+        file.flush()
+        one.sendall(b"tcp.file:1|c\n")
+        expect(os.sendfile(one.fileno(), file.fileno(), 0, 13) == 13, "a partial sendfile")
+        one.sendall(b"tcp.file:2|c\ntcp.file:4|c\n")
+        window = daemon.flush()
+    expect(window.counter("tcp.file") == 5 and window.counter("tcp.hole") == 0, f"flushed: {window.by_key}")
+    expect_count(window, "streams.lost.unreadable", int(splices))
+    expect_count(window, "lines.rejected.unterminated", 1)
+    assert_ledger_balances(window.ledger)
+
+
+def check_tcp_ring_full(daemon):
+    """The daemon does not drain: what does not fit is lost by the send, and the stream goes on behind it."""
+    line = b"tcp.full:1|c\n"
+    data, sends = line * 80000, 10
+    with Server(daemon.port) as server, server.connect() as one:
+        daemon.process.send_signal(signal.SIGSTOP)
+        try:
+            for _ in range(sends):
+                one.sendall(data)
+        finally:
+            daemon.process.send_signal(signal.SIGCONT)
+        window = daemon.flush()
+        kept, lost = window.counter("tcp.full"), window.count("streams.lost.ring_full")
+        expect(0 < lost < sends, f"{lost} of {sends} sends were lost")
+        expect((sends - lost) * 80000 <= kept + 1 and kept < sends * 80000, f"{kept} lines, {lost} sends lost")
+        assert_ledger_balances(window.ledger)
+        one.sendall(line + b"tcp.behind:1|c\n")
+        window = window_of(daemon, tcp_full=0, tcp_behind=1)
+    expect_count(window, "lines.rejected.unterminated", 1)
 
 
 def check_tcp_threads(daemon):

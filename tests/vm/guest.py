@@ -7,6 +7,7 @@ Prints TAP, one line per test: "ok fentry/sendto.connected.v4" or "not ok ... # 
 library only: the modules that this one imports are what initramfs.py packs.
 """
 import os
+import re
 import shutil
 import sys
 import time
@@ -125,6 +126,9 @@ def check_hooks(preemptible):
     wanted = "kprobe" if preemptible else "fentry"
     if done.returncode or unusable or chosen != [wanted]:
         raise AssertionError(f"{wanted} should be chosen of three usable ones: {done.stdout} {done.stderr}")
+    others = re.findall(r"^  (unix datagrams|TCP) +usable, not configured: by (\w+);", done.stdout, re.M)
+    if others != [("unix datagrams", wanted), ("TCP", "fentry")]:
+        raise AssertionError(f"{wanted} should be for Unix, fentry for TCP: {done.stdout}")
     return done.stdout
 
 
