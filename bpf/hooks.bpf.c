@@ -21,6 +21,30 @@ int BPF_KPROBE(try_kprobe)
 	return 0;
 }
 
+SEC("?fentry/unix_dgram_sendmsg")
+int BPF_PROG(try_fentry_unix)
+{
+	return 0;
+}
+
+SEC("?kprobe/unix_dgram_sendmsg")
+int BPF_KPROBE(try_kprobe_unix)
+{
+	return 0;
+}
+
+SEC("?fentry/tcp_sendmsg_locked")
+int BPF_PROG(try_fentry_tcp)
+{
+	return 0;
+}
+
+SEC("?kprobe/tcp_sendmsg_locked")
+int BPF_KPROBE(try_kprobe_tcp)
+{
+	return 0;
+}
+
 SEC("?cgroup_skb/egress")
 int try_cgroup(struct __sk_buff *skb)
 {

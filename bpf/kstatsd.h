@@ -142,6 +142,8 @@ struct raw_sample {
 enum record_kind {
 	RECORD_DATAGRAM = 1, /* whole and unparsed; the daemon decides whether it is accepted */
 	RECORD_LINES,	     /* unparsed rest of a datagram that is accounted for already */
+	RECORD_STREAM,	     /* a struct stream_piece: bytes that a TCP connection took, accounted for */
+	RECORD_STREAM_END,   /* a struct stream_piece without data: the connection was closed */
 };
 
 struct record {
@@ -181,6 +183,25 @@ struct sender {
 };
 /* The key of those that found no room; no process has this number. */
 #define SENDER_OTHERS 0
+/* Data of a RECORD_STREAM. A connection is known by its socket's address, reused ones by their ports too. */
+struct stream_piece {
+	__u64 socket;
+	__u64 position; /* of the first byte, from the beginning of the connection */
+	__u16 local_port, remote_port;
+	__u32 pad;
+	__u8 data[];
+};
+
+/*
+ * Address of a Unix socket as its user wrote it: sun_path without the NUL that ends a path,
+ * with the NUL that begins an abstract name. Zeros behind.
+ */
+#define UNIX_NAMES_MAX 16
+#define UNIX_NAME_MAX 108
+struct unix_name {
+	__u32 len;
+	__u8 path[128]; /* a power of two, for the verifier */
+};
 
 /*
  * The ledger: for datagrams, sends on TCP streams and lines, seen = accepted + rejected + lost,
@@ -207,7 +228,8 @@ struct sender {
 	X(LINES_TIMESTAMP, "lines.rejected.timestamp",                                                    \
 	  "timestamp not in the past, or on a type other than c and g")                                   \
 	X(LINES_EVENT, "lines.rejected.event", "malformed event or service check")                        \
-	X(LINES_UNTERMINATED, "lines.rejected.unterminated", "a TCP connection ended within the line")    \
+	X(LINES_UNTERMINATED, "lines.rejected.unterminated",                                              \
+	  "a TCP line whose beginning or end was not seen")                                               \
 	X(LINES_SERIES_LIMIT, "lines.lost.series_limit",                                                  \
 	  "limits.series, or the most values with a time, or events, reached")                            \
 	X(LINES_RING_FULL, "lines.lost.ring_full", "slow path: the ring was full")                        \
@@ -248,6 +270,8 @@ SIZE_IS(struct raw_sample, 16);
 SIZE_IS(struct record, 40);
 SIZE_IS(struct tail_record, 32);
 SIZE_IS(struct sender, 48);
+SIZE_IS(struct stream_piece, 24);
+SIZE_IS(struct unix_name, 132);
 SIZE_IS(struct ledger, 320);
 _Static_assert(LEDGER_COUNTERS <= 40, "contract: struct ledger is too small");
 

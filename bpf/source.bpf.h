@@ -13,6 +13,7 @@
 #include <bpf/bpf_core_read.h>
 
 #define SEGMENTS_MAX 1024 /* UIO_MAXIOV */
+#define PAYLOAD_SMALL_MAX 256
 
 enum source_kind {
 	SOURCE_NONE,   /* bytes that no program can read: pages spliced into the message */
@@ -117,6 +118,11 @@ static long gather_step(__u32 i, struct gather *gather, __u32 mask)
 	return error != 0;
 }
 
+static long gather_small(__u32 i, struct gather *gather)
+{
+	return gather_step(i, gather, PAYLOAD_SMALL_MAX - 1);
+}
+
 static long gather_fast(__u32 i, struct gather *gather)
 {
 	return gather_step(i, gather, PAYLOAD_FAST_MAX - 1);
@@ -132,7 +138,9 @@ static __always_inline int source_gather(struct source *source, __u8 *target, __
 {
 	struct gather gather = { .target = target, .source = source, .skip = source->offset };
 
-	if (mask == PAYLOAD_FAST_MAX - 1)
+	if (mask == PAYLOAD_SMALL_MAX - 1)
+		bpf_loop(SEGMENTS_MAX, gather_small, &gather, 0);
+	else if (mask == PAYLOAD_FAST_MAX - 1)
 		bpf_loop(SEGMENTS_MAX, gather_fast, &gather, 0);
 	else
 		bpf_loop(SEGMENTS_MAX, gather_slow, &gather, 0);

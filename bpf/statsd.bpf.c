@@ -6,6 +6,11 @@
  *     sendto() -> udp_sendmsg, udpv6_sendmsg   fentry or kprobe: at entry, whatever the call returns
  *                   -> ip_finish_output        cgroup_skb/egress: what really leaves the socket
  *
+ * Two more, where they are asked for and the kernel has entry hooks:
+ *
+ *     sendto() -> unix_dgram_sendmsg           datagrams to Unix sockets, the same body
+ *     send()   -> tcp_sendmsg_locked           bytes of TCP connections (stream.bpf.h)
+ *
  * A message to an IPv4-mapped address enters udpv6_sendmsg and then udp_sendmsg; it counts
  * at the first.
  */
@@ -14,6 +19,8 @@
 #include <bpf/bpf_tracing.h>
 #include "egress.bpf.h"
 #include "send.bpf.h"
+#include "stream.bpf.h"
+#include "unix.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -63,6 +70,66 @@ SEC("?kretprobe/udpv6_sendmsg")
 int BPF_KRETPROBE(kretprobe_udpv6)
 {
 	return on_return();
+}
+
+SEC("?fentry/unix_dgram_sendmsg")
+int BPF_PROG(fentry_unix, struct socket *socket, struct msghdr *msg, size_t len)
+{
+	return on_unix_send(socket, msg, len);
+}
+
+SEC("?fexit/unix_dgram_sendmsg")
+int BPF_PROG(fexit_unix)
+{
+	return on_return();
+}
+
+SEC("?kprobe/unix_dgram_sendmsg")
+int BPF_KPROBE(kprobe_unix, struct socket *socket, struct msghdr *msg, size_t len)
+{
+	return on_unix_send(socket, msg, len);
+}
+
+SEC("?kretprobe/unix_dgram_sendmsg")
+int BPF_KRETPROBE(kretprobe_unix)
+{
+	return on_return();
+}
+
+SEC("?fentry/tcp_sendmsg_locked")
+int BPF_PROG(fentry_tcp, struct sock *sk, struct msghdr *msg)
+{
+	return on_stream_send(sk, msg);
+}
+
+SEC("?fexit/tcp_sendmsg_locked")
+int BPF_PROG(fexit_tcp, struct sock *sk, struct msghdr *msg, size_t len, int taken)
+{
+	return on_stream_return(taken);
+}
+
+SEC("?fentry/tcp_close")
+int BPF_PROG(fentry_tcp_close, struct sock *sk)
+{
+	return on_stream_close(sk);
+}
+
+SEC("?kprobe/tcp_sendmsg_locked")
+int BPF_KPROBE(kprobe_tcp, struct sock *sk, struct msghdr *msg)
+{
+	return on_stream_send(sk, msg);
+}
+
+SEC("?kretprobe/tcp_sendmsg_locked")
+int BPF_KRETPROBE(kretprobe_tcp, long taken)
+{
+	return on_stream_return(taken);
+}
+
+SEC("?kprobe/tcp_close")
+int BPF_KPROBE(kprobe_tcp_close, struct sock *sk)
+{
+	return on_stream_close(sk);
 }
 
 SEC("?cgroup_skb/egress")

@@ -104,8 +104,8 @@ class Window:
 
 
 def assert_ledger_balances(ledger):
-    """For datagrams and for lines: seen = accepted + rejected + lost."""
-    for what in ("datagrams", "lines"):
+    """For datagrams, streams and lines: seen = accepted + rejected + lost."""
+    for what in ("datagrams", "streams", "lines"):
         seen = ledger.get(f"{what}.seen", 0)
         parts = {name: value for name, value in ledger.items()
                  if name == f"{what}.accepted" or name.startswith((f"{what}.rejected.", f"{what}.lost."))}

@@ -2,7 +2,7 @@
 /*
  * Sends datagrams in every way an application may, and says exactly what it did:
  *
- *	sender [-46mceNT] [-p PORT] [-n CALLS] [-k PIECES] [-g BYTES] [-o OFFSET] HOW PAYLOAD
+ *	sender [-46mceNT] [-p PORT | -u PATH] [-n CALLS] [-k PIECES] [-g BYTES] [-o OFFSET] HOW PAYLOAD
  *
  * One row of `ways` per way to send (ways.h, uring.h); flood.h has the one that sends flat out. PAYLOAD "-"
  * is read from standard input. Prints one JSON object; the exit code tells only whether the
@@ -17,6 +17,7 @@
 #include <netinet/udp.h>
 #include <sched.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <net/if.h>
 #include <time.h>
 #include <unistd.h>
@@ -47,6 +49,7 @@ struct options {
 	bool own_netns;
 	bool mixed; /* flood: counters, timers, gauges and sets in turn */
 	uint16_t port;
+	const char *path; /* of a Unix socket, "@name" for an abstract one; NULL: UDP */
 	unsigned long calls;
 	unsigned int pieces; /* iovec segments, messages of sendmmsg, writes of a cork, threads of a flood */
 	uint16_t segment;    /* UDP_SEGMENT */
@@ -105,6 +108,37 @@ static void result_print(const struct result *result)
 	printf("}}\n");
 }
 
+static void target_connect(struct target *target)
+{
+	if (connect(target->fd, (void *)&target->address, target->len))
+		die("connect");
+	target->len = 0;
+}
+
+/* The address is no longer than it must be: a path has no NUL behind it. */
+static struct target target_open_unix(const struct options *options)
+{
+	size_t len = strlen(options->path);
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct target target = {};
+
+	if (len > sizeof(address.sun_path)) {
+		errno = ENAMETOOLONG;
+		die(options->path);
+	}
+	memcpy(address.sun_path, options->path, len);
+	if (*options->path == '@')
+		address.sun_path[0] = '\0';
+	memcpy(&target.address, &address, sizeof(address));
+	target.len = offsetof(struct sockaddr_un, sun_path) + len;
+	target.fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+	if (target.fd < 0)
+		die("socket");
+	if (options->connected)
+		target_connect(&target);
+	return target;
+}
+
 static struct target target_open(const struct options *options)
 {
 	struct target target = {};
@@ -129,11 +163,8 @@ static struct target target_open(const struct options *options)
 	    setsockopt(target.fd, options->family == V4 ? IPPROTO_IP : IPPROTO_IPV6,
 		       options->family == V4 ? IP_RECVERR : IPV6_RECVERR, &on, sizeof(on)))
 		die("IP_RECVERR");
-	if (options->connected) {
-		if (connect(target.fd, (void *)&target.address, target.len))
-			die("connect");
-		target.len = 0;
-	}
+	if (options->connected)
+		target_connect(&target);
 	return target;
 }
 
@@ -223,7 +254,7 @@ static void options_parse(struct options *options, int argc, char **argv)
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "46mceNTp:n:k:g:o:t:")) != -1) {
+	while ((option = getopt(argc, argv, "46mceNTp:u:n:k:g:o:t:")) != -1) {
 		switch (option) {
 		case '4':
 			options->family = V4;
@@ -249,6 +280,9 @@ static void options_parse(struct options *options, int argc, char **argv)
 		case 'p':
 			options->port = number(optarg, 65535);
 			break;
+		case 'u':
+			options->path = optarg;
+			break;
 		case 'n':
 			options->calls = number(optarg, 100000000);
 			break;
@@ -270,7 +304,7 @@ static void options_parse(struct options *options, int argc, char **argv)
 	}
 	if (argc - optind != 2 || !options->pieces) {
 		fprintf(stderr,
-			"usage: sender [-46mceNT] [-p PORT] [-n CALLS] [-k PIECES] [-g BYTES] [-o OFFSET]"
+			"usage: sender [-46mceNT] [-p PORT | -u PATH] [-n CALLS] [-k PIECES] [-g BYTES] [-o OFFSET]"
 			" [-t MILLISECONDS] HOW PAYLOAD\n");
 		exit(2);
 	}
@@ -291,7 +325,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
 		if (strcmp(argv[optind], ways[i].name) != 0)
 			continue;
-		target = target_open(&options);
+		target = options.path ? target_open_unix(&options) : target_open(&options);
 		for (unsigned long call = 0; call < options.calls; call++)
 			ways[i].send(&options, &target, &result);
 		result_print(&result);

@@ -51,6 +51,10 @@ static void describe(const struct config *config, char *text, size_t size)
 	for (size_t i = 0; i < config->percentile_count; i++)
 		used += (size_t)snprintf(text + used, size - used, "%s%g", i ? "," : "",
 					 config->percentiles[i]);
+	if (config->capture.tcp)
+		used += (size_t)snprintf(text + used, size - used, " tcp");
+	for (size_t i = 0; i < config->capture.unix_count; i++)
+		used += (size_t)snprintf(text + used, size - used, " u%s", config->capture.unix_paths[i]);
 	used += (size_t)snprintf(text + used, size - used, " t%d%d", config->table_enabled,
 				 config->table.format);
 	for (size_t i = 0; i < config->graphite_count; i++)
@@ -93,6 +97,9 @@ static const struct {
 	  DEFAULTS "t00 [::1]:2003/1048576 b:1/16777216" },
 	{ "outputs: {graphite: [{address: 'h:2003'}]}", "outputs.graphite=[]", DEFAULTS "t10" },
 	{ "", "outputs.graphite=[{address: \"127.0.0.1:2003\"}]", DEFAULTS "t00 127.0.0.1:2003/16777216" },
+	{ "capture: {statsd: {tcp: true, unix: [/run/a, '@b']}}", NULL,
+	  "10000 1 p8125 auto 0 histogram q90 tcp u/run/a u@b t10" },
+	{ "capture: {statsd: {unix: [/run/a, /run/b]}}", "capture.statsd.unix=[]", DEFAULTS "t10" },
 	/* The environment: SET is 9125, LIST is "[1, 2]", COLON is "a: b". */
 	{ "capture: {statsd: {ports: [${SET}]}}", NULL, "10000 1 p9125 auto 0 histogram q90 t10" },
 	{ "capture: {statsd: {ports: [1${SET}, ${UNSET:-7}]}}", NULL,
@@ -239,6 +246,13 @@ static const struct {
 	  ":1: timers.percentiles: '101' is not a percentile: a number from -100 to 100, not 0" },
 	{ "timers: {percentiles: [nan]}", NULL,
 	  ":1: timers.percentiles: 'nan' is not a percentile: a number from -100 to 100, not 0" },
+	{ "capture: {statsd: {unix: /run/a}}", NULL,
+	  ":1: capture.statsd.unix: a list is expected, such as [/var/run/datadog/dsd.socket]" },
+	{ "capture: {statsd: {unix: [run/a]}}", NULL,
+	  ":1: capture.statsd.unix: 'run/a' is neither an absolute path nor an abstract @name" },
+	{ "capture: {statsd: {unix: ['@']}}", NULL,
+	  ":1: capture.statsd.unix: '@' is neither an absolute path nor an abstract @name" },
+	{ "capture: {statsd: {unix: [/a, /a]}}", NULL, ":1: capture.statsd.unix: /a stands here twice" },
 	{ "timers: {percentiles: [90, 90.0]}", NULL, ":1: timers.percentiles: 90.0 stands here twice" },
 	{ "delete_idle: maybe", NULL, ":1: delete_idle: 'maybe' is not one of: false, true" },
 	{ "delete_idle: {gauge: true}", NULL,

@@ -7,14 +7,16 @@ Prints TAP, one line per test: "ok fentry/sendto.connected.v4" or "not ok ... # 
 library only: the modules that this one imports are what initramfs.py packs.
 """
 import os
+import re
 import shutil
 import sys
 import time
 
 import hooks
+import sockets
 from absorb import CHECKS, begin_deadline, check_deadline, finish_deadline
 from cases import CASES, run_case
-from daemon import Daemon
+from daemon import ENTRY_HOOKS, Daemon
 from sums import run_sum
 
 FOLDER = "/tmp/guest"
@@ -77,13 +79,16 @@ class SharedMakers(Makers):
 
 
 def run_hook(report, hook):
-    """One daemon for all: the cases, the sum invariant, and an end with a ledger that balances."""
+    """One daemon for all: the cases, on entry hooks other sockets too, the sum, and an end with a ledger that balances."""
     makers = Makers(hook)
     try:
-        if report.run(f"{hook}/start", lambda: makers.make() and None):
+        settings = sockets.socket_settings() if hook in ENTRY_HOOKS else ()
+        if report.run(f"{hook}/start", lambda: makers.make(*settings) and None):
             daemon = makers.started[0]
             for case in CASES:
                 report.run(f"{hook}/{case.name}", run_case, case, daemon, hook)
+            for check in sockets.CHECKS if settings else ():
+                report.run(f"{hook}/{check.__name__}", check, daemon)
             report.run(f"{hook}/sum", run_sum, daemon, "-T", flush=True,
                        may_skip=hook == "fentry" and is_preemptible())
             report.run(f"{hook}/stop-balances", lambda: daemon.stop() and None)
@@ -121,6 +126,9 @@ def check_hooks(preemptible):
     wanted = "kprobe" if preemptible else "fentry"
     if done.returncode or unusable or chosen != [wanted]:
         raise AssertionError(f"{wanted} should be chosen of three usable ones: {done.stdout} {done.stderr}")
+    others = re.findall(r"^  (unix datagrams|TCP) +usable, not configured: by (\w+);", done.stdout, re.M)
+    if others != [("unix datagrams", wanted), ("TCP", "fentry")]:
+        raise AssertionError(f"{wanted} should be for Unix, fentry for TCP: {done.stdout}")
     return done.stdout
 
 

@@ -1,26 +1,29 @@
 # SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 """A guest's whole userland as a cpio archive: busybox, kstatsd, the sender, Python and guest.py.
 
-Libraries come from ldd, Python's modules from what guest.py really imports. Needs the
-packages busybox-static and python3.
+Libraries come from ldd, Python's modules from what guest.py and the `datadog` client of the tests'
+virtual environment really import. Needs the packages busybox-static and python3.
 """
+import glob
 import os
 import re
 import stat
 import subprocess
 
-from daemon import KSTATSD, SENDER
+from daemon import KSTATSD, ROOT, SENDER
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 E2E = os.path.join(os.path.dirname(HERE), "e2e")
 PYTHON = "/usr/bin/python3"
 # Where the guest finds what is built here.
 GUEST_KSTATSD, GUEST_SENDER, GUEST_TESTS = "/kstatsd/kstatsd", "/kstatsd/sender", "/kstatsd/tests"
+GUEST_CLIENTS = "/kstatsd/clients"
 
 INIT = f"""#!/bin/busybox sh
 /bin/busybox mkdir -p /bin /proc /sys /dev /tmp /run
 /bin/busybox --install -s /bin
-export PATH=/bin:/usr/bin LANG=C.UTF-8 KSTATSD={GUEST_KSTATSD} KSTATSD_SENDER={GUEST_SENDER} KSTATSD_PATIENCE=60
+export PATH=/bin:/usr/bin LANG=C.UTF-8 KSTATSD={GUEST_KSTATSD} KSTATSD_SENDER={GUEST_SENDER} KSTATSD_PATIENCE=60 \
+       KSTATSD_CLIENTS={GUEST_CLIENTS}
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
@@ -43,9 +46,17 @@ def libraries(program):
     return set(re.findall(r"(/\S+)(?= \(0x)", done.stdout))
 
 
-def python_files():
-    """Files of the modules that guest.py imports, their bytecode, and the extension modules' libraries."""
-    program = (f"import sys; sys.path[:0] = [{HERE!r}, {E2E!r}]; import guest\n"
+def client_folder():
+    """Where the tests' virtual environment has its packages."""
+    found = glob.glob(os.path.join(ROOT, ".output", "venv", "lib", "python3*", "site-packages"))
+    if not found:
+        raise RuntimeError("the clients are missing: make .output/venv/ready")
+    return found[0]
+
+
+def python_files(clients):
+    """Files of the modules that guest.py and its clients import, their bytecode, and the extension modules' libraries."""
+    program = (f"import sys; sys.path[:0] = [{HERE!r}, {E2E!r}, {clients!r}]; import guest, datadog.dogstatsd\n"
                "for module in list(sys.modules.values()):\n"
                "    for name in ('__file__', '__cached__'):\n"
                "        print(getattr(module, name, None) or '')")
@@ -60,9 +71,11 @@ def collect():
     """{path in the guest: path here, or bytes}."""
     files = {"/init": INIT.encode(), "/bin/busybox": "/bin/busybox", GUEST_KSTATSD: KSTATSD, GUEST_SENDER: SENDER,
              PYTHON: os.path.realpath(PYTHON)}
-    for path in python_files():
+    clients = client_folder()
+    for path in python_files(clients):
         own = os.path.dirname(path) in (HERE, E2E)
-        files[f"{GUEST_TESTS}/{os.path.basename(path)}" if own else path] = path
+        place = f"{GUEST_TESTS}/{os.path.basename(path)}" if own else path
+        files[place.replace(clients, GUEST_CLIENTS, 1)] = path
     # Python takes the folder that holds lib-dynload for its own.
     dynload = os.path.join(os.path.dirname(os.__file__), "lib-dynload")
     files.setdefault(os.path.join(dynload, ".keep"), b"")

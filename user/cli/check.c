@@ -82,6 +82,25 @@ static bool hooks_print(const struct capture_options *capture)
 	return chosen;
 }
 
+/* Configured or not. What is configured and cannot be is a warning: the daemon runs without it. */
+static void sockets_print(const struct capture_options *capture)
+{
+	struct socket_report reports[SOCKET_REPORTS];
+
+	capture_check_sockets(capture, reports);
+	printf("sockets\n");
+	for (size_t i = 0; i < SOCKET_REPORTS; i++) {
+		const struct socket_report *report = &reports[i];
+		bool usable = report->hook != HOOK_AUTO;
+
+		printf("  %-16s %s, %sconfigured: %s\n", report->name, usable ? "usable" : "not usable",
+		       report->configured ? "" : "not ", report->reason);
+		if (report->configured && !usable)
+			log_warning("%s has no effect, as no entry hook is usable on this kernel",
+				    report->key);
+	}
+}
+
 int command_check(const struct options *options)
 {
 	struct capture_options capture;
@@ -98,8 +117,10 @@ int command_check(const struct options *options)
 	able &= requirement_print("privileges", kernel_check_privileges);
 	valid = config_print(options, &capture);
 	/* Without these, every trial fails for the one reason that was given. */
-	if (able)
+	if (able) {
 		able = hooks_print(&capture);
+		sockets_print(&capture);
+	}
 	if (!valid)
 		return EXIT_USAGE;
 	return able ? EXIT_OK : EXIT_RUNTIME;

@@ -234,6 +234,37 @@ static int set_ports(struct config_scan *scan, const struct config_key *key, con
 	return err;
 }
 
+/* The field is capture_options.unix_paths, with unix_count behind it. */
+static int set_unix(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
+		    void *field)
+{
+	struct capture_options *options =
+		(void *)((char *)field - offsetof(struct capture_options, unix_paths));
+	const yaml_node_t *item;
+	int err = list_check(scan, key, node, UNIX_NAMES_MAX, "[/var/run/datadog/dsd.socket]");
+
+	memset(field, 0, key->size);
+	for (size_t i = 0; !err && (item = config_scan_item(scan, node, i)); i++) {
+		char text[CONFIG_TEXT_MAX], *path = options->unix_paths[i];
+
+		err = config_scan_text(scan, key->path, item, text);
+		if (!err && (!strchr("/@", text[0]) || !text[0] || !text[1]))
+			err = config_scan_fail(scan, item, key->path,
+					       "'%s' is neither an absolute path nor an abstract @name",
+					       text);
+		if (!err && strlen(text) > UNIX_NAME_MAX)
+			err = config_scan_fail(scan, item, key->path, "the path is longer than %d bytes",
+					       UNIX_NAME_MAX);
+		for (size_t j = 0; !err && j < i; j++)
+			if (!strcmp(options->unix_paths[j], text))
+				err = config_scan_fail(scan, item, key->path, "%s stands here twice", text);
+		if (!err)
+			snprintf(path, sizeof(options->unix_paths[i]), "%s", text);
+		options->unix_count = i + 1;
+	}
+	return err;
+}
+
 /* The field is config.percentiles, with percentile_count behind it. */
 static int set_percentiles(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
 			   void *field)
@@ -316,6 +347,8 @@ const struct config_key config_keys[] = {
 	  .live = true },
 	{ "capture.statsd.hook", set_choice, FIELD(struct config, capture.hook), .choices = hook_names },
 	{ "capture.statsd.absorb", set_choice, FIELD(struct config, capture.absorb), .choices = bool_names },
+	{ "capture.statsd.unix", set_unix, FIELDS(struct config, capture.unix_paths, capture.unix_count) },
+	{ "capture.statsd.tcp", set_choice, FIELD(struct config, capture.tcp), .choices = bool_names },
 	{ "timers.mode", set_choice, FIELD(struct config, capture.exact_timers), .choices = mode_names },
 	{ "timers.percentiles", set_percentiles, FIELDS(struct config, percentiles, percentile_count),
 	  .live = true },

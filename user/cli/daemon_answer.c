@@ -125,6 +125,25 @@ static json_t *ports_pack(const struct capture_options *options)
 	return array;
 }
 
+static json_t *sockets_pack(const struct capture *capture)
+{
+	struct socket_report reports[SOCKET_REPORTS];
+	json_t *array = json_array();
+
+	capture_sockets(capture, reports);
+	for (size_t i = 0; i < SOCKET_REPORTS; i++) {
+		json_t *row = json_object();
+
+		set_text(row, "name", reports[i].name);
+		set_bool(row, "configured", reports[i].configured);
+		set_bool(row, "captured", reports[i].hook != HOOK_AUTO);
+		set_text(row, "hook", reports[i].hook == HOOK_AUTO ? "" : capture_hook_name(reports[i].hook));
+		set_text(row, "reason", reports[i].reason);
+		json_array_append_new(array, row);
+	}
+	return array;
+}
+
 /* The last flush: its timestamp, the window's length, how many metrics were in it. */
 static void set_last_flush(json_t *object, const struct daemon *daemon)
 {
@@ -162,6 +181,7 @@ json_t *daemon_answer_status(void *context)
 	set_text(answer, "hook", capture_hook_name(capture_hook(daemon->capture)));
 	set_bool(answer, "absorb", daemon->config.capture.absorb);
 	json_object_set_new(answer, "ports", ports_pack(&daemon->config.capture));
+	json_object_set_new(answer, "sockets", sockets_pack(daemon->capture));
 	json_object_set_new(answer, "flush", flush_pack(daemon));
 	set_count(answer, "series", store_series_count(daemon->store));
 	set_count(answer, "watching", control_stream_count());

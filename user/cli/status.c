@@ -60,6 +60,19 @@ static void size_format(long long bytes, char *text, size_t size)
 	snprintf(text, size, unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
 }
 
+/* Unix and TCP, if they are configured. */
+static void sockets_print(const json_t *sockets)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach (sockets, i, row) {
+		if (is_set(row, "configured"))
+			printf("\n  %-10s %s %s%s", "", text_of(row, "name"),
+			       is_set(row, "captured") ? "" : "not captured: ", text_of(row, "reason"));
+	}
+}
+
 static void summary_print(const json_t *answer)
 {
 	const json_t *flush = json_object_get(answer, "flush"), *port;
@@ -76,6 +89,7 @@ static void summary_print(const json_t *answer)
 	       is_set(answer, "absorb") ? ", absorb" : "");
 	json_array_foreach (json_object_get(answer, "ports"), i, port)
 		printf("%s %lld", i ? "," : "", (long long)json_integer_value(port));
+	sockets_print(json_object_get(answer, "sockets"));
 	printf("\n  %-10s every %g s%s, %lld done, %lld failed", "flush",
 	       json_number_value(json_object_get(flush, "interval")),
 	       is_set(flush, "align") ? ", aligned" : "", integer_of(flush, "count"),

@@ -16,10 +16,12 @@
 #include "core/ingest.h"
 #include "core/store.h"
 #include "lib/clock.h"
+#include "core/stream.h"
 #include "lib/log.h"
 #include "probe/hook.h"
 #include "probe/internal.h"
 #include "probe/preempt.h"
+#include "probe/sockets.h"
 #include "probe/undisturbed.h"
 #include "probe/watch.h"
 #include "probe/watching.h"
@@ -57,7 +59,7 @@ static int load_best(struct capture *capture, struct error *error)
 	preemption_read(&preemption);
 	order = hook_order(preemption.possible, capture->options.absorb);
 	for (i = 0; i < HOOKS - 1 && order[i] != HOOK_AUTO; i++) {
-		if (hook_try(order[i], reason, sizeof(reason))) {
+		if (hook_try(order[i], SOCKETS_UDP, reason, sizeof(reason))) {
 			log_debug("hook %s is not usable: %s", capture_hook_name(order[i]), reason);
 			continue;
 		}
@@ -77,7 +79,7 @@ static int load_best(struct capture *capture, struct error *error)
 static int load_one(struct capture *capture, enum capture_hook hook, struct error *error)
 {
 	char reason[256];
-	int err = hook_try(hook, reason, sizeof(reason));
+	int err = hook_try(hook, SOCKETS_UDP, reason, sizeof(reason));
 
 	if (err)
 		return error_set(error, err, "cannot use capture.statsd.hook %s: %s; set it to auto",
@@ -85,7 +87,7 @@ static int load_one(struct capture *capture, enum capture_hook hook, struct erro
 	return capture_load(capture, hook, error);
 }
 
-static uint64_t monotonic_ns(void)
+uint64_t capture_time(void)
 {
 	struct timespec now;
 
@@ -97,7 +99,7 @@ static uint64_t monotonic_ns(void)
 static void absorb_go_on(struct capture *capture)
 {
 	capture->skeleton->bss->absorb_until =
-		monotonic_ns() + (uint64_t)(capture->options.absorb_seconds * 1000000000.0);
+		capture_time() + (uint64_t)(capture->options.absorb_seconds * 1000000000.0);
 }
 
 /* What ends a call to libbpf before the ring is empty: senders may fill it as fast as it is emptied. */
@@ -119,6 +121,8 @@ static int record_ingest(void *context, void *data, size_t size)
 	if (record->kind == RECORD_DATAGRAM)
 		ingest_datagrams(capture->ingest, window, record->data, record->len, record->segment,
 				 &capture->own[window]);
+	else if (record->kind == RECORD_STREAM || record->kind == RECORD_STREAM_END)
+		sockets_take(capture, record);
 	else
 		ingest_lines(capture->ingest, window, record->data, record->len, &capture->own[window]);
 	if (record->kind == RECORD_DATAGRAM)
@@ -147,8 +151,10 @@ static int capture_begin(struct capture *capture, struct error *error)
 	int err;
 
 	capture->ingest = ingest_new(capture->store);
-	if (!capture->ingest)
+	capture->streams = streams_new(STREAMS_MAX);
+	if (!capture->ingest || !capture->streams)
 		return error_set(error, -ENOMEM, "cannot start the capture: out of memory");
+	sockets_choose(capture);
 	err = capture->options.hook == HOOK_AUTO ? load_best(capture, error)
 						 : load_one(capture, capture->options.hook, error);
 	if (err)
@@ -191,6 +197,7 @@ void capture_free(struct capture *capture)
 	ring_buffer__free(capture->ring);
 	capture_unload(capture);
 	ingest_free(capture->ingest);
+	streams_free(capture->streams);
 	free(capture);
 }
 
@@ -263,6 +270,7 @@ void capture_detach(struct capture *capture)
 static void count_skipped(struct capture *capture, struct ledger *ledger)
 {
 	uint64_t misses = capture_misses(capture), abandoned = capture_abandoned(capture);
+	uint64_t streams = capture_abandoned_streams(capture);
 
 	if (misses < capture->misses) /* the kernel did not answer for one of the programs */
 		misses = capture->misses;
@@ -270,6 +278,8 @@ static void count_skipped(struct capture *capture, struct ledger *ledger)
 	ledger->n[LEDGER_DATAGRAMS_SEEN] += misses - capture->misses + abandoned;
 	ledger->n[LEDGER_DATAGRAMS_UNREADABLE] += abandoned;
 	ledger->n[LEDGER_DATAGRAMS_SKIPPED] += misses - capture->misses;
+	ledger->n[LEDGER_STREAMS_SEEN] += streams;
+	ledger->n[LEDGER_STREAMS_UNREADABLE] += streams;
 	capture->misses = misses;
 }
 
@@ -334,6 +344,7 @@ int capture_close_window(struct capture *capture, unsigned int *window, struct e
 	if (err)
 		return err;
 	*window = closed;
+	sockets_close_window(capture, closed);
 	watch_window(capture, &capture->own[closed]);
 	slots_retire(capture);
 	capture->closings++;

@@ -27,11 +27,22 @@ const char *capture_hook_name(enum capture_hook hook);
 
 #define CAPTURE_PORTS_MAX 64
 
+/* What is sent to a captured port or socket. Hooks are those of UDP, if nothing else is said. */
+enum socket_kind {
+	SOCKETS_UDP,
+	SOCKETS_UNIX, /* datagrams; entry hooks only */
+	SOCKETS_TCP,  /* entry hooks only */
+	SOCKET_KINDS,
+};
+
 struct capture_options {
 	uint16_t ports[CAPTURE_PORTS_MAX]; /* host byte order */
 	size_t port_count;
 	enum capture_hook hook;
-	bool absorb;				 /* needs HOOK_CGROUP or HOOK_AUTO */
+	bool absorb;					    /* needs HOOK_CGROUP or HOOK_AUTO */
+	bool tcp;					    /* TCP connections to the ports too */
+	char unix_paths[UNIX_NAMES_MAX][UNIX_NAME_MAX + 1]; /* of datagram sockets; "@name": abstract */
+	size_t unix_count;
 	bool exact_timers;			 /* timers.mode: exact */
 	bool weighted_timers;			 /* timers.weighted: a sample at rate r counts 1/r times */
 	uint32_t counters, timers, gauges, sets; /* series of each type that the kernel holds */
@@ -124,5 +135,20 @@ struct hook_report {
 /* Tries each hook on this kernel for real, with a minimal program. Fills HOOKS - 1 rows. */
 int capture_check(const struct capture_options *options, struct hook_report rows[HOOKS - 1],
 		  struct error *error);
+
+/* The same for Unix datagrams and for TCP, which have a hook of their own. */
+#define SOCKET_REPORTS (SOCKET_KINDS - SOCKETS_UNIX)
+struct socket_report {
+	enum socket_kind kind;
+	const char *name;
+	const char *key; /* of the configuration */
+	bool configured;
+	enum capture_hook hook; /* that sees them; HOOK_AUTO: none */
+	char reason[512];	/* why this hook, or why none; empty: not tried */
+};
+/* What this kernel could do, whether or not it is configured. */
+void capture_check_sockets(const struct capture_options *options, struct socket_report rows[SOCKET_REPORTS]);
+/* What a running capture does. */
+void capture_sockets(const struct capture *capture, struct socket_report rows[SOCKET_REPORTS]);
 
 #endif /* PROBE_CAPTURE_H */

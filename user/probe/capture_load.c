@@ -15,26 +15,39 @@
 #include <bpf/libbpf.h>
 #include "probe/hook.h"
 #include "probe/internal.h"
+#include "probe/sockets.h"
 #include "statsd.skel.h"
 
 struct program_row {
+	enum socket_kind kind;
 	enum capture_hook hook;
 	const char *name;
 	const char *function; /* in the kernel; NULL: none */
 	bool optional;	      /* the kernel may lack the function: IPv6 is not built in */
-	bool is_return;	      /* sees only the return of a send */
+	bool counts;	      /* what the kernel skips of its runs are datagrams that nobody else sees */
 };
 
+/* What TCP programs miss, the stream's positions tell; most of it is other traffic. */
 static const struct program_row program_rows[] = {
-	{ HOOK_FENTRY, "fentry_udp", "udp_sendmsg", false, false },
-	{ HOOK_FENTRY, "fentry_udpv6", "udpv6_sendmsg", true, false },
-	{ HOOK_FENTRY, "fexit_udp", "udp_sendmsg", false, true },
-	{ HOOK_FENTRY, "fexit_udpv6", "udpv6_sendmsg", true, true },
-	{ HOOK_KPROBE, "kprobe_udp", "udp_sendmsg", false, false },
-	{ HOOK_KPROBE, "kprobe_udpv6", "udpv6_sendmsg", true, false },
-	{ HOOK_KPROBE, "kretprobe_udp", "udp_sendmsg", false, true },
-	{ HOOK_KPROBE, "kretprobe_udpv6", "udpv6_sendmsg", true, true },
-	{ HOOK_CGROUP, "egress", NULL, false, false },
+	{ SOCKETS_UDP, HOOK_FENTRY, "fentry_udp", "udp_sendmsg", false, true },
+	{ SOCKETS_UDP, HOOK_FENTRY, "fentry_udpv6", "udpv6_sendmsg", true, true },
+	{ SOCKETS_UDP, HOOK_FENTRY, "fexit_udp", "udp_sendmsg", false, false },
+	{ SOCKETS_UDP, HOOK_FENTRY, "fexit_udpv6", "udpv6_sendmsg", true, false },
+	{ SOCKETS_UDP, HOOK_KPROBE, "kprobe_udp", "udp_sendmsg", false, true },
+	{ SOCKETS_UDP, HOOK_KPROBE, "kprobe_udpv6", "udpv6_sendmsg", true, true },
+	{ SOCKETS_UDP, HOOK_KPROBE, "kretprobe_udp", "udp_sendmsg", false, false },
+	{ SOCKETS_UDP, HOOK_KPROBE, "kretprobe_udpv6", "udpv6_sendmsg", true, false },
+	{ SOCKETS_UDP, HOOK_CGROUP, "egress", NULL, false, true },
+	{ SOCKETS_UNIX, HOOK_FENTRY, "fentry_unix", "unix_dgram_sendmsg", false, true },
+	{ SOCKETS_UNIX, HOOK_FENTRY, "fexit_unix", "unix_dgram_sendmsg", false, false },
+	{ SOCKETS_UNIX, HOOK_KPROBE, "kprobe_unix", "unix_dgram_sendmsg", false, true },
+	{ SOCKETS_UNIX, HOOK_KPROBE, "kretprobe_unix", "unix_dgram_sendmsg", false, false },
+	{ SOCKETS_TCP, HOOK_FENTRY, "fentry_tcp", "tcp_sendmsg_locked", false, false },
+	{ SOCKETS_TCP, HOOK_FENTRY, "fexit_tcp", "tcp_sendmsg_locked", false, false },
+	{ SOCKETS_TCP, HOOK_FENTRY, "fentry_tcp_close", "tcp_close", false, false },
+	{ SOCKETS_TCP, HOOK_KPROBE, "kprobe_tcp", "tcp_sendmsg_locked", false, false },
+	{ SOCKETS_TCP, HOOK_KPROBE, "kretprobe_tcp", "tcp_sendmsg_locked", false, false },
+	{ SOCKETS_TCP, HOOK_KPROBE, "kprobe_tcp_close", "tcp_close", false, false },
 };
 #define PROGRAM_ROWS (sizeof(program_rows) / sizeof(program_rows[0]))
 
@@ -62,21 +75,26 @@ static void choose_programs(struct capture *capture, enum capture_hook hook, con
 {
 	const struct program_row *row;
 	struct bpf_program *program;
+	enum capture_hook wanted;
 
 	for (row = program_rows; row < program_rows + PROGRAM_ROWS; row++) {
 		program = bpf_object__find_program_by_name(capture->skeleton->obj, row->name);
-		bpf_program__set_autoload(program, row->hook == hook && (!row->optional ||
-									 kernel_has(kernel, row->function)));
+		wanted = row->kind == SOCKETS_UDP ? hook : sockets_hook(capture, row->kind);
+		bpf_program__set_autoload(program,
+					  row->hook == wanted &&
+						  (!row->optional || kernel_has(kernel, row->function)));
 	}
+	bpf_map__set_autocreate(capture->skeleton->maps.stream_sends,
+				sockets_hook(capture, SOCKETS_TCP) != HOOK_AUTO);
 }
 
-bool capture_program_is_entry(const struct bpf_program *program)
+bool capture_program_counts(const struct bpf_program *program)
 {
 	const struct program_row *row;
 
 	for (row = program_rows; row < program_rows + PROGRAM_ROWS; row++) {
 		if (strcmp(row->name, bpf_program__name(program)) == 0)
-			return bpf_program__autoload(program) && !row->is_return;
+			return bpf_program__autoload(program) && row->counts;
 	}
 	return false;
 }
@@ -211,7 +229,7 @@ static void unmap_areas(struct capture *capture)
 	}
 }
 
-static int attach_programs(struct capture *capture, enum capture_hook hook, struct error *error)
+static int attach_programs(struct capture *capture, struct error *error)
 {
 	const struct program_row *row;
 	struct bpf_program *program;
@@ -222,7 +240,7 @@ static int attach_programs(struct capture *capture, enum capture_hook hook, stru
 		program = bpf_object__find_program_by_name(capture->skeleton->obj, row->name);
 		if (!bpf_program__autoload(program))
 			continue;
-		link = hook_attach(program, hook);
+		link = hook_attach(program, row->hook);
 		if (!link)
 			return error_set(error, -errno, "cannot attach %s: %s", row->name, strerror(errno));
 		capture->links[capture->link_count++] = link;
@@ -274,6 +292,9 @@ static int load_maps(struct capture *capture, enum capture_hook hook, struct err
 		return error_set(error, err,
 				 "cannot load the programs of hook %s: %s; -v shows what the kernel says",
 				 capture_hook_name(hook), strerror(-err));
+	err = sockets_set_names(capture);
+	if (err)
+		return error_set(error, err, "cannot set the captured Unix sockets: %s", strerror(-err));
 	err = map_areas(capture);
 	if (err)
 		return error_set(error, err, "cannot map the cells into memory: %s; lower the limits",
@@ -286,7 +307,7 @@ static int load_maps(struct capture *capture, enum capture_hook hook, struct err
 	return 0;
 }
 
-int capture_load(struct capture *capture, enum capture_hook hook, struct error *error)
+static int load_chosen(struct capture *capture, enum capture_hook hook, struct error *error)
 {
 	int err;
 
@@ -298,12 +319,21 @@ int capture_load(struct capture *capture, enum capture_hook hook, struct error *
 	if (!err)
 		err = load_maps(capture, hook, error);
 	if (!err)
-		err = attach_programs(capture, hook, error);
+		err = attach_programs(capture, error);
 	if (err)
 		capture_unload(capture);
 	else
 		capture->hook = hook;
 	return err;
+}
+
+int capture_load(struct capture *capture, enum capture_hook hook, struct error *error)
+{
+	int err = load_chosen(capture, hook, error);
+
+	if (!err || !sockets_give_up(capture, error->text))
+		return err;
+	return load_chosen(capture, hook, error);
 }
 
 void capture_unlink(struct capture *capture)

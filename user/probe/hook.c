@@ -101,7 +101,7 @@ static const struct hint hints[] = {
 	{ HOOK_FENTRY, EPERM,
 	  "the kernel refuses tracing programs (EPERM): kernel lockdown, or a guest whose host forbids them" },
 	{ HOOK_FENTRY, ENOTSUPP, "the kernel has no BPF trampolines for this function" },
-	{ HOOK_FENTRY, ESRCH, "the kernel's BTF does not name udp_sendmsg" },
+	{ HOOK_FENTRY, ESRCH, "the kernel's BTF does not name the function" },
 	{ HOOK_KPROBE, ENOENT, "the kernel has no kprobes: built without CONFIG_KPROBES" },
 	{ HOOK_KPROBE, EOPNOTSUPP, "the kernel has no kprobes: built without CONFIG_KPROBES" },
 	{ HOOK_CGROUP, ENOENT,
@@ -122,16 +122,20 @@ static void explain(enum capture_hook hook, int error, const char *step, char *r
 	snprintf(reason, size, "cannot %s a minimal program: %s", step, strerror(error));
 }
 
-static struct bpf_program *trial_program(struct hooks_bpf *skeleton, enum capture_hook hook)
+static struct bpf_program *trial_program(struct hooks_bpf *skeleton, enum capture_hook hook,
+					 enum socket_kind kind)
 {
-	switch (hook) {
-	case HOOK_FENTRY:
-		return skeleton->progs.try_fentry;
-	case HOOK_KPROBE:
-		return skeleton->progs.try_kprobe;
-	default:
-		return skeleton->progs.try_cgroup;
-	}
+	struct bpf_program *const programs[SOCKET_KINDS][HOOKS] = {
+		[SOCKETS_UDP] = { [HOOK_FENTRY] = skeleton->progs.try_fentry,
+				  [HOOK_KPROBE] = skeleton->progs.try_kprobe,
+				  [HOOK_CGROUP] = skeleton->progs.try_cgroup },
+		[SOCKETS_UNIX] = { [HOOK_FENTRY] = skeleton->progs.try_fentry_unix,
+				   [HOOK_KPROBE] = skeleton->progs.try_kprobe_unix },
+		[SOCKETS_TCP] = { [HOOK_FENTRY] = skeleton->progs.try_fentry_tcp,
+				  [HOOK_KPROBE] = skeleton->progs.try_kprobe_tcp },
+	};
+
+	return programs[kind][hook];
 }
 
 /* What the programs of every hook need beside the hook. */
@@ -140,7 +144,7 @@ static bool has_bpf_loop(void)
 	return libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SKB, BPF_FUNC_loop, NULL) == 1;
 }
 
-int hook_try(enum capture_hook hook, char *reason, size_t size)
+int hook_try(enum capture_hook hook, enum socket_kind kind, char *reason, size_t size)
 {
 	struct bpf_link *link = NULL;
 	struct bpf_program *program;
@@ -158,7 +162,7 @@ int hook_try(enum capture_hook hook, char *reason, size_t size)
 		err = -errno;
 		goto out;
 	}
-	program = trial_program(skeleton, hook);
+	program = trial_program(skeleton, hook, kind);
 	bpf_program__set_autoload(program, true);
 	step = "load";
 	err = hooks_bpf__load(skeleton);
@@ -213,7 +217,8 @@ int capture_check(const struct capture_options *options, struct hook_report rows
 	preemption_read(&preemption);
 	for (i = 0; i < HOOKS - 1; i++) {
 		rows[i] = (struct hook_report){ .hook = (enum capture_hook)(i + 1) };
-		rows[i].usable = hook_try(rows[i].hook, rows[i].reason, sizeof(rows[i].reason)) == 0;
+		rows[i].usable =
+			hook_try(rows[i].hook, SOCKETS_UDP, rows[i].reason, sizeof(rows[i].reason)) == 0;
 	}
 	best = best_hook(rows, hook_order(preemption.possible, options->absorb));
 	chosen = options->hook == HOOK_AUTO ? best : options->hook;

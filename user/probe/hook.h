@@ -16,8 +16,8 @@ struct bpf_link *hook_attach(struct bpf_program *program, enum capture_hook hook
 /* Descriptor of the root of cgroup v2, wherever it is mounted; -errno if it is nowhere. */
 int hook_cgroup_open(void);
 
-/* Tries `hook` with a minimal program. 0, or -errno with the reason in `reason`. */
-int hook_try(enum capture_hook hook, char *reason, size_t size);
+/* Tries `hook` with a minimal program where these sockets send. 0, or -errno with the reason in `reason`. */
+int hook_try(enum capture_hook hook, enum socket_kind kind, char *reason, size_t size);
 
 /* The order in which `auto` tries, best first; HOOKS - 1 entries. Absorbing needs the cgroup hook. */
 const enum capture_hook *hook_order(bool preemption, bool absorb);

@@ -17,6 +17,7 @@ struct senders;
 struct statsd_bpf;
 struct tail;
 struct ingest;
+struct streams;
 struct series;
 
 /* A memory-mapped array map. */
@@ -33,19 +34,22 @@ struct slot {
 	bool retired;	       /* no program takes it any more; recycled at the next closing */
 };
 
-#define LINKS_MAX 4
-#define BATCH 4096 /* entries of a hash map drained at once */
+#define LINKS_MAX 16
+#define STREAMS_MAX 16384 /* TCP connections that are known */
+#define BATCH 4096	  /* entries of a hash map drained at once */
 #define BATCH_BYTES (BATCH * (sizeof(struct member_key) + sizeof(uint64_t)))
 
 struct capture {
 	struct capture_options options;
 	struct store *store;
 	struct ingest *ingest;
+	struct streams *streams;
 	struct statsd_bpf *skeleton;
 	struct ring_buffer *ring;
 	struct bpf_link *links[LINKS_MAX];
 	size_t link_count;
 	enum capture_hook hook;
+	struct socket_report sockets[SOCKET_REPORTS];
 	unsigned int cpus;
 	unsigned int window; /* the open one */
 	uint64_t closings;
@@ -75,10 +79,16 @@ int capture_load(struct capture *capture, enum capture_hook hook, struct error *
 /* Detaches; programs may run on for a moment. */
 void capture_unlink(struct capture *capture);
 void capture_unload(struct capture *capture);
-/* Is it loaded, and does it see datagrams first, not at the return of their send? */
-bool capture_program_is_entry(const struct bpf_program *program);
+/* Is it loaded, and does it see datagrams that nobody counts when the kernel skips it? */
+bool capture_program_counts(const struct bpf_program *program);
 /* Payloads that wait for the return of a send that no program will see any more. */
 uint64_t capture_abandoned(const struct capture *capture);
+
+/* Sends on TCP connections of which the same is true. */
+uint64_t capture_abandoned_streams(const struct capture *capture);
+
+/* capture.c: the clock of the records. */
+uint64_t capture_time(void);
 
 /* drain.c: everything that window `window` holds in the kernel's maps, into the store; the maps are empty then. */
 int drain_window(struct capture *capture, unsigned int window, struct error *error);

@@ -26,7 +26,7 @@ uint64_t capture_misses(const struct capture *capture)
 
 	bpf_object__for_each_program(program, capture->skeleton->obj)
 	{
-		if (capture_program_is_entry(program) && !program_info(program, &info))
+		if (capture_program_counts(program) && !program_info(program, &info))
 			misses += info.recursion_misses;
 	}
 	return misses;
@@ -88,6 +88,13 @@ static uint64_t count_keys(const struct bpf_map *map)
 uint64_t capture_abandoned(const struct capture *capture)
 {
 	return capture->link_count ? 0 : count_keys(capture->skeleton->maps.retries);
+}
+
+uint64_t capture_abandoned_streams(const struct capture *capture)
+{
+	if (capture->link_count || !bpf_map__autocreate(capture->skeleton->maps.stream_sends))
+		return 0;
+	return count_keys(capture->skeleton->maps.stream_sends);
 }
 
 struct fill {

@@ -22,6 +22,9 @@ struct loss {
 static const struct loss losses[] = {
 	{ LEDGER_DATAGRAMS_RING_FULL,
 	  "datagrams were lost: the ring to the daemon was full; raise limits.ring" },
+	{ LEDGER_STREAMS_RING_FULL,
+	  "sends on TCP connections were lost: the ring to the daemon was full; raise limits.ring" },
+	{ LEDGER_STREAMS_UNREADABLE, "sends on TCP connections were lost: their bytes could not be read" },
 	{ LEDGER_LINES_RING_FULL, "lines were lost: the ring to the daemon was full; raise limits.ring" },
 	{ LEDGER_LINES_SERIES_LIMIT,
 	  "lines were lost: their series would exceed limits.series; raise it, or send fewer names" },
