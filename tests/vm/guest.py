@@ -16,6 +16,7 @@ from absorb import CHECKS, begin_deadline, check_deadline, finish_deadline
 from cases import CASES, run_case
 from daemon import Daemon
 from sums import run_sum
+from watching import check_tail
 
 FOLDER = "/tmp/guest"
 
@@ -84,6 +85,7 @@ def run_hook(report, hook):
             daemon = makers.started[0]
             for case in CASES:
                 report.run(f"{hook}/{case.name}", run_case, case, daemon, hook)
+            report.run(f"{hook}/tail", check_tail, daemon)
             report.run(f"{hook}/sum", run_sum, daemon, "-T", flush=True,
                        may_skip=hook == "fentry" and is_preemptible())
             report.run(f"{hook}/stop-balances", lambda: daemon.stop() and None)
