@@ -18,6 +18,7 @@ from absorb import CHECKS, begin_deadline, check_deadline, finish_deadline
 from cases import CASES, run_case
 from daemon import ENTRY_HOOKS, Daemon
 from sums import run_sum
+from watching import check_tail
 
 FOLDER = "/tmp/guest"
 
@@ -89,6 +90,7 @@ def run_hook(report, hook):
                 report.run(f"{hook}/{case.name}", run_case, case, daemon, hook)
             for check in sockets.CHECKS if settings else ():
                 report.run(f"{hook}/{check.__name__}", check, daemon)
+            report.run(f"{hook}/tail", check_tail, daemon)
             report.run(f"{hook}/sum", run_sum, daemon, "-T", flush=True,
                        may_skip=hook == "fentry" and is_preemptible())
             report.run(f"{hook}/stop-balances", lambda: daemon.stop() and None)

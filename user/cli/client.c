@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 /* One request to the running daemon, for a subcommand. */
+#include <errno.h>
 #include "cli/client.h"
 #include "cli/control.h"
 #include "lib/log.h"
@@ -30,14 +31,17 @@ int client_open(const struct options *options, const char *request, const json_t
 {
 	struct config config;
 	struct error error = {};
+	int err;
 
 	*reader = (struct control_reader){ .fd = -1 };
 	if (config_load(&config, &options->source, &error)) {
 		log_error("%s", error.text);
 		return EXIT_USAGE;
 	}
-	if (!control_reader_open(reader, config.runtime_dir, request, arguments, &error))
+	err = control_reader_open(reader, config.runtime_dir, request, arguments, &error);
+	if (!err)
 		return EXIT_OK;
-	log_error("%s", error.text);
+	if (err != -EINTR) /* the user knows */
+		log_error("%s", error.text);
 	return EXIT_RUNTIME;
 }

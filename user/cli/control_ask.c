@@ -107,7 +107,7 @@ static int reader_greet(struct control_reader *reader, struct error *error)
 	while (!(line = control_reader_line(reader)) && err > 0)
 		err = control_reader_fill(reader);
 	if (!line)
-		return error_set(error, -EIO, "the running kstatsd gave no answer");
+		return error_set(error, err == -EINTR ? err : -EIO, "the running kstatsd gave no answer");
 	answer = json_loads(line, 0, NULL);
 	refusal = json_string_value(json_object_get(answer, "error"));
 	err = json_is_true(json_object_get(answer, "ok")) ? 0 : -EIO;

@@ -183,19 +183,24 @@ static void on_signal(int number)
 	told_to_end = 1;
 }
 
-/* Signals come only while waiting, so that none is missed; *waiting is for ppoll(). */
-static void signals_prepare(sigset_t *waiting)
+static void signals_prepare(void)
 {
 	struct sigaction ends = { .sa_handler = on_signal };
+
+	sigaction(SIGINT, &ends, NULL);
+	sigaction(SIGTERM, &ends, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* From now on signals come only while waiting, so that none is missed; *waiting is for ppoll(). */
+static void signals_block(sigset_t *waiting)
+{
 	sigset_t blocked;
 
 	sigemptyset(&blocked);
 	sigaddset(&blocked, SIGINT);
 	sigaddset(&blocked, SIGTERM);
 	sigprocmask(SIG_BLOCK, &blocked, waiting);
-	sigaction(SIGINT, &ends, NULL);
-	sigaction(SIGTERM, &ends, NULL);
-	signal(SIGPIPE, SIG_IGN);
 }
 
 /* Waits for the daemon. LEFT: told to end, or nobody reads our output any more. */
@@ -203,7 +208,7 @@ static int wait_for_line(const struct control_reader *reader, const sigset_t *wa
 {
 	struct pollfd fds[] = { { .fd = reader->fd, .events = POLLIN }, { .fd = STDOUT_FILENO } };
 
-	if (fflush(stdout))
+	if (fflush(stdout) || told_to_end)
 		return LEFT;
 	if (ppoll(fds, COUNT(fds), NULL, waiting) < 0 && errno != EINTR)
 		return -errno;
@@ -216,7 +221,7 @@ static int tail_follow(const struct options *options, struct control_reader *rea
 	int err = 0;
 	char *line;
 
-	signals_prepare(&waiting);
+	signals_block(&waiting);
 	while (!err) {
 		err = wait_for_line(reader, &waiting);
 		if (err)
@@ -242,6 +247,7 @@ int command_tail(const struct options *options)
 
 	if (options->argument)
 		json_object_set_new(arguments, "pattern", json_string(options->argument));
+	signals_prepare();
 	json_object_set_new(arguments, "rejected", json_boolean(options->rejected));
 	if (options->rate_is_set)
 		json_object_set_new(arguments, "rate", json_integer((json_int_t)options->rate));
@@ -252,5 +258,5 @@ int command_tail(const struct options *options)
 		code = err == LEFT ? EXIT_OK : EXIT_RUNTIME;
 	}
 	control_reader_close(&reader);
-	return code;
+	return told_to_end ? EXIT_OK : code;
 }

@@ -164,7 +164,7 @@ static void lines_ingest(void *context, const void *lines, size_t len)
 	struct capture *capture = taking->capture;
 
 	ingest_lines(capture->ingest, taking->window, lines, len, &capture->own[taking->window]);
-	tail_stream(capture, taking->record, lines, len);
+	tail_bytes(capture, taking->record, lines, len);
 }
 
 void sockets_take(struct capture *capture, const struct record *record)

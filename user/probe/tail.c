@@ -3,7 +3,7 @@
  * Two sources of lines, one consumer:
  *
  *     parsed in the kernel --- copy of the datagram ---> tail ring --> tail_record_take()
- *     left to the daemon ----- record of the slow path -> ring -----> tail_datagrams(), tail_stream()
+ *     left to the daemon ----- record of the slow path -> ring -----> tail_datagrams(), tail_bytes()
  *                                                                         `--> tail_line()
  *
  * Lines that the kernel took out of a datagram for the slow path are in its copy already.
@@ -17,8 +17,8 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include "lib/clock.h"
+#include "lib/log.h"
 #include "probe/internal.h"
-#include "probe/undisturbed.h"
 #include "probe/watching.h"
 #include "statsd.skel.h"
 
@@ -103,7 +103,7 @@ static int tail_catch_up(struct capture *capture, uint64_t until)
 	return err < 0 && err != ENOUGH ? err : 0;
 }
 
-void tail_stream(struct capture *capture, const struct record *record, const void *lines, size_t len)
+void tail_bytes(struct capture *capture, const struct record *record, const void *data, size_t len)
 {
 	struct tail_line line = { .time = record->time,
 				  .pid = record->pid,
@@ -111,19 +111,22 @@ void tail_stream(struct capture *capture, const struct record *record, const voi
 
 	if (!capture->tail)
 		return;
-	tail_catch_up(capture, record->time);
-	tail_lines(capture, line, lines, len);
+	if (tail_catch_up(capture, record->time))
+		log_debug("cannot read the copies of lines that are older");
+	tail_lines(capture, line, data, len);
 }
 
 void tail_datagrams(struct capture *capture, const struct record *record)
 {
 	size_t at, size;
 
+	if (!capture->tail)
+		return;
 	for (at = 0; at < record->len; at += size) {
 		size = record->len - at;
 		if (record->segment && record->segment < size)
 			size = record->segment;
-		tail_stream(capture, record, record->data + at, size);
+		tail_bytes(capture, record, record->data + at, size);
 	}
 }
 

@@ -20,8 +20,8 @@ void watching_remove(const struct bpf_map *outer);
 
 /* Shows one line, of a stream or a datagram, to those who look. */
 void tail_line(struct capture *capture, const struct tail_line *line);
-/* Shows whole lines that ended with a RECORD_STREAM. */
-void tail_stream(struct capture *capture, const struct record *record, const void *lines, size_t len);
+/* Shows the lines in `len` bytes that a record brought, or completed: those of a stream. */
+void tail_bytes(struct capture *capture, const struct record *record, const void *data, size_t len);
 /* Shows the lines of a RECORD_DATAGRAM. */
 void tail_datagrams(struct capture *capture, const struct record *record);
 void tail_free(struct capture *capture);
