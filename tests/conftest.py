@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-sys.path[:0] = [os.path.join(os.path.dirname(__file__), folder) for folder in ("e2e", "vm")]
+sys.path[:0] = [os.path.join(os.path.dirname(__file__), folder) for folder in ("e2e", "vm", "oracle")]
 
 import daemon as daemons  # noqa: E402  the path must be set first
 import hooks  # noqa: E402

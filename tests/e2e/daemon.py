@@ -80,7 +80,8 @@ class Window:
             name = metric["name"]
             if name.startswith(LEDGER_PREFIX):
                 name = name[len(LEDGER_PREFIX):]
-                self.ledger[name] = self.ledger.get(name, 0) + metric["count"]
+                count = metric["count"] if "count" in metric else metric["value"]  # Telegraf's name for it
+                self.ledger[name] = self.ledger.get(name, 0) + count
             else:
                 key = name + (";" + metric["tags"] if metric.get("tags") else "")
                 self.by_key.setdefault(key, []).append(metric)
