@@ -54,7 +54,7 @@ endif
 .DELETE_ON_ERROR:
 # Objects of tests are not intermediate files to be deleted.
 .SECONDARY:
-.PHONY: all run test bench fuzz lint format install clean deps help force
+.PHONY: all run test test-oracles bench fuzz lint format install clean deps help force
 
 all: $(OUTPUT)/kstatsd $(OUTPUT)/tests/sender	## build the daemon (the default)
 
@@ -67,6 +67,11 @@ test:	## install what the tests need, build, run them all (root)
 	$(Q)deploy/install-deps build run test
 	$(Q)$(MAKE) -s --no-print-directory all $(C_TESTS) $(FUZZERS) $(OUTPUT)/venv/ready
 	$(Q)$(PYTHON) tests/run $(TIERS)
+
+test-oracles:	## compare with statsd_exporter and Telegraf, built from their Go modules (root, network)
+	$(Q)deploy/install-deps build run test
+	$(Q)$(MAKE) -s --no-print-directory all $(OUTPUT)/venv/ready
+	$(Q)$(PYTHON) tests/run oracle
 
 bench:	## measure what a datagram costs, print a table (root)
 	$(Q)deploy/install-deps build run test
@@ -103,8 +108,8 @@ deps:	## install every package that building, running and testing need (Debian, 
 	deploy/install-deps build run lint test
 
 help:	## print this
-	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | while IFS='	' read -r target text; do \
-		printf '  make %-8s %s\n' "$$target" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | while IFS='	' read -r target text; do \
+		printf '  make %-12s %s\n' "$$target" "$$text"; done
 
 # A change of compiler or flags rebuilds.
 FLAGS := $(CC) $(CLANG) $(BPFTOOL) $(USER_FLAGS) $(CFLAGS) $(LDFLAGS) $(BPF_FLAGS)

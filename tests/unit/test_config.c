@@ -125,6 +125,7 @@ static void test_good(void **state)
 }
 
 /* Names of outputs: kept as they are, "" too. */
+/* Keys that are about names. */
 static void test_names(void **state)
 {
 	struct error error = {};
@@ -154,6 +155,25 @@ static void test_names(void **state)
 	assert_int_equal(load(&config, "internal_metrics: []\nconsole: {listen: ''}\n", NULL, &error), 0);
 	assert_int_equal(config.names.internal_metrics, 0);
 	assert_string_equal(config.console, "");
+	assert_int_equal(load(&config, "", NULL, &error), 0);
+	assert_true(config.tags.dogstatsd && config.tags.influxdb && config.tags.librato &&
+		    config.tags.signalfx && config.tags.graphite);
+	assert_string_equal(config.metric_separator, ".");
+	assert_string_equal(config.mapping, "");
+	assert_int_equal(config.template_count, 0);
+	assert_int_equal(
+		load(&config,
+		     "tags: {librato: false}\nmapping: /m.yml\n"
+		     "names: {metric_separator: _, templates: ['cpu.* measurement.host', measurement*]}\n",
+		     "tags.signalfx=false", &error),
+		0);
+	assert_true(config.tags.dogstatsd && config.tags.influxdb && !config.tags.librato &&
+		    !config.tags.signalfx && config.tags.graphite);
+	assert_string_equal(config.metric_separator, "_");
+	assert_string_equal(config.mapping, "/m.yml");
+	assert_int_equal(config.template_count, 2);
+	assert_string_equal(config.templates[0], "cpu.* measurement.host");
+	assert_string_equal(config.templates[1], "measurement*");
 }
 
 /* `sentence` follows the file's name, or stands alone when the override is at fault. */
@@ -223,6 +243,15 @@ static const struct {
 	  ":3: timers.histogram[0].bins: 'soon' is not a number or inf" },
 	{ "timers: {histogram: [{}, {bins: [inf, 1]}]}", NULL,
 	  ":1: timers.histogram[1].bins: 1 is not above the limit before it" },
+	{ "mapping: m.yml", NULL, ":1: mapping: 'm.yml' is not an absolute path" },
+	{ "names: {metric_separator: a.b.c.d.e}", NULL,
+	  ":1: names.metric_separator: 'a.b.c.d.e' is not one to 7 letters, digits, '.', '_' or '-'" },
+	{ "names: {metric_separator: '/'}", NULL,
+	  ":1: names.metric_separator: '/' is not one to 7 letters, digits, '.', '_' or '-'" },
+	{ "names:\n  templates:\n  - measurement\n  - host.region\n", NULL,
+	  ":4: names.templates: 'host.region': no component is 'measurement' or 'measurement*'" },
+	{ "names: {templates: measurement}", NULL,
+	  ":1: names.templates: a list is expected, such as [\"cpu.* measurement.measurement.host\"]" },
 	{ "attribution: pod", NULL, ":1: attribution: 'pod' is not one of: none" },
 	{ "outputs: {stdout: {format: xml}}", NULL,
 	  ":1: outputs.stdout.format: 'xml' is not one of: table, graphite, json" },

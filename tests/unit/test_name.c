@@ -10,6 +10,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "core/name.h"
+#include "core/naming.h"
 
 static const struct {
 	const char *name, *tags;
@@ -51,9 +52,9 @@ static const struct {
 	{ "b ar;tag one=val 1", "", "b_ar", "tag_one=val_1" },
 	/* tags in DogStatsD's way */
 	{ "hits", "env:prod,bare,a:b:c", "hits", "a=bc;bare=true;env=prod" },
-	{ "hits", "k:val;1", "hits", "k=val1" },
-	{ "hits", "k:v;injected=1", "hits", "k=vinjected=1" },
-	{ "hits", "k;x:v", "hits", "kx=v" },
+	{ "hits", "k:val;1", "hits", "k=val_1" },
+	{ "hits", "k:v;injected=1", "hits", "k=v_injected=1" },
+	{ "hits", "k;x:v", "hits", "k_x=v" },
 	{ "hits", ",,a:1,,", "hits", "a=1" },
 	{ "hits", ":v", "hits", "" },
 	{ "hits", "zone=eu/1", "hits", "zone=eu-1" },
@@ -62,6 +63,38 @@ static const struct {
 	{ "hits", "v:~tilde", "hits", "v=tilde" },
 	{ "hits", "name:x", "hits", "_name=x" },
 	{ "hits", "na+me:x", "hits", "_name=x" },
+	{ "hits", "k=v:w", "hits", "k=v=w" },
+	{ "hits", "k=v:w:x", "hits", "k=v=wx" },
+	{ "hits", "a;b;c:d;e", "hits", "a_b_c=d_e" },
+	{ "hits", "#a:b,#c:d", "hits", "a=b;c=d" },
+	/* tags in InfluxDB's and Librato's way */
+	{ "name,k=v,b=2", "", "name", "b=2;k=v" },
+	{ "name#k=v,b=2", "", "name", "b=2;k=v" },
+	{ "name,bare", "", "name", "bare=true" },
+	{ "name,,k=v,", "", "name", "k=v" },
+	{ "name#", "", "name", "" },
+	{ "name,=v,k=", "", "name", "k=true" },
+	{ ",k=v", "", "_", "k=v" },
+	/* the first separator decides */
+	{ "name,k=v#w", "", "name", "k=vw" },
+	{ "name#k=v;w=x", "", "name", "k=v_w=x" },
+	{ "name;k=v,w", "", "name", "k=vw" },
+	/* in SignalFx's, cut out wherever it stands; beside it, only Graphite's */
+	{ "name[k=v,b=2]", "", "name", "b=2;k=v" },
+	{ "na[k=v]me", "", "name", "k=v" },
+	{ "[k=v]", "", "_", "k=v" },
+	{ "name[]", "", "name", "" },
+	{ "a.[k=v].b", "", "a.b", "k=v" },
+	{ "name[k=v],b=2", "", "nameb2", "k=v" },
+	{ "name[k=v];b=2", "", "name", "b=2;k=v" },
+	{ "name[k=[v]]", "", "name", "k=v" },
+	/* brackets that are no pair, which end statsd_exporter: no tags but Graphite's */
+	{ "na]me[k=v", "", "namekv", "" },
+	{ "name[k=v,b=2", "", "namekvb2", "" },
+	{ "name]#k=v", "", "namekv", "" },
+	/* of several styles, what statsd_exporter rejects, all are taken */
+	{ "name,k=v,x=1", "k:w", "name", "k=w;x=1" },
+	{ "name[k=v]", "b:2", "name", "b=2;k=v" },
 	/* the last of equal keys stays, whichever way it came */
 	{ "hits", "k:1,k:2", "hits", "k=2" },
 	{ "hits;k=0", "k:1", "hits", "k=1" },
@@ -82,6 +115,38 @@ static void test_cases(void **state)
 		assert_string_equal(canonical_name_tags(name), cases[i].want_tags);
 		assert_int_equal(name->name_len, strlen(name->text));
 		assert_int_equal(name->tags_len, strlen(canonical_name_tags(name)));
+	}
+	free(name);
+}
+
+/* What is switched off is part of the name, as to statsd. */
+static void test_switched_off(void **state)
+{
+	static const struct {
+		struct naming_tags tags;
+		const char *name, *want_name, *want_tags;
+	} off[] = {
+		{ { false, true, true, true, true }, "a,b=1", "a", "b=1" },
+		{ { true, false, true, true, true }, "a,b=1#c=2", "ab1", "c=2;t=true" },
+		{ { true, true, false, true, true }, "a#b=1,c=2", "ab1", "c=2;t=true" },
+		{ { true, true, true, false, true }, "a[b=1]", "ab1", "t=true" },
+		{ { true, true, true, false, true }, "a[b=1,c=2]", "ab1", "c=2;t=true" },
+		{ { true, true, true, true, false }, "a;b=1", "ab1", "t=true" },
+		{ { false, false, false, false, false }, "a;b=1,c#d[e]", "ab1cde", "" },
+	};
+	struct canonical_name *name = calloc(1, sizeof(*name));
+	struct naming *naming;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(off) / sizeof(*off); i++) {
+		naming = naming_new(&off[i].tags, NULL, NULL);
+		assert_int_equal(naming_make(naming, METRIC_COUNTER, name, off[i].name, strlen(off[i].name),
+					     "t", 1),
+				 0);
+		assert_string_equal(name->text, off[i].want_name);
+		assert_string_equal(canonical_name_tags(name), off[i].want_tags);
+		assert_true(name->scale == 1 && !name->dropped && !name->ttl);
+		naming_free(naming);
 	}
 	free(name);
 }
@@ -113,7 +178,7 @@ static void assert_safe(const struct canonical_name *name)
 static void test_any_bytes(void **state)
 {
 	/* Mostly the bytes that mean something. */
-	static const char alphabet[] = "ab. ;=:,/|#@~\n\t\xff\x00-_";
+	static const char alphabet[] = "ab. ;=:,/|#@~\n\t\xff\x00-_[]";
 	struct canonical_name *name = calloc(1, sizeof(*name)), *again = calloc(1, sizeof(*again));
 	char raw[64];
 	size_t split;
@@ -165,6 +230,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases),
+		cmocka_unit_test(test_switched_off),
 		cmocka_unit_test(test_any_bytes),
 		cmocka_unit_test(test_too_long),
 	};

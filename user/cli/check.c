@@ -6,6 +6,7 @@
  */
 #include <stdio.h>
 #include "cli/commands.h"
+#include "cli/names.h"
 #include "lib/kernel.h"
 #include "lib/log.h"
 #include "probe/preempt.h"
@@ -33,9 +34,12 @@ static bool config_print(const struct options *options, struct capture_options *
 	const char *file = config_file(&options->source);
 	struct config config;
 	struct error error = {};
+	struct naming *naming = NULL;
 	char text[512];
 
-	if (config_load(&config, &options->source, &error)) {
+	if (!config_load(&config, &options->source, &error))
+		naming = names_load(&config, &error);
+	if (!naming) {
 		row_print("configuration", "not valid");
 		log_error("%s", error.text);
 		capture_options_init(capture);
@@ -44,6 +48,7 @@ static bool config_print(const struct options *options, struct capture_options *
 	snprintf(text, sizeof(text), "valid (%s)", *file ? file : "no file, defaults");
 	row_print("configuration", text);
 	*capture = config.capture;
+	naming_free(naming);
 	return true;
 }
 

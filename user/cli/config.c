@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "cli/config.h"
 #include "cli/config_keys.h"
+#include "cli/file.h"
 
 #define FILE_BYTES_MAX (1 << 20)
 #define ORIGIN_MAX 256
@@ -43,6 +44,8 @@ static void config_init(struct config *config)
 	config->percentiles[0] = 90;
 	config->percentile_count = 1;
 	memcpy(&config->names, &format_defaults, sizeof(config->names));
+	config->tags = (struct naming_tags){ true, true, true, true, true };
+	snprintf(config->metric_separator, sizeof(config->metric_separator), ".");
 	snprintf(config->runtime_dir, sizeof(config->runtime_dir), "/run/kstatsd");
 	config->shutdown_timeout = 5 * 1000000000ll;
 	config->log_level = LOG_LEVEL_INFO;
@@ -55,41 +58,9 @@ const char *config_file(const struct config_source *source)
 	return access(CONFIG_DEFAULT_FILE, F_OK) ? "" : CONFIG_DEFAULT_FILE;
 }
 
-/* The whole file as text; NULL with the sentence in `error`. The caller frees it. */
-static char *file_read(const char *path, struct error *error)
-{
-	FILE *file = fopen(path, "re");
-	char *text = NULL;
-	size_t length;
-
-	if (!file) {
-		error_set(error, -errno, "cannot read the configuration %s: %s", path, strerror(errno));
-		return NULL;
-	}
-	text = malloc(FILE_BYTES_MAX + 1);
-	if (!text) {
-		error_set(error, -ENOMEM, "cannot read the configuration %s: out of memory", path);
-		goto out;
-	}
-	length = fread(text, 1, FILE_BYTES_MAX + 1, file);
-	if (!ferror(file) && length <= FILE_BYTES_MAX && !memchr(text, '\0', length)) {
-		text[length] = '\0';
-		goto out;
-	}
-	error_set(error, -EINVAL, "cannot read the configuration %s: %s", path,
-		  ferror(file)		    ? strerror(errno)
-		  : length > FILE_BYTES_MAX ? "longer than 1 MiB"
-					    : "it holds a NUL byte");
-	free(text);
-	text = NULL;
-out:
-	fclose(file);
-	return text;
-}
-
 static int file_apply(struct config_scan *scan, const char *path)
 {
-	char *text = file_read(path, scan->error);
+	char *text = file_read(path, "the configuration", FILE_BYTES_MAX, scan->error);
 	int err;
 
 	if (!text)

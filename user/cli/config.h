@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "core/store.h"
+#include "core/naming.h"
+#include "core/template.h"
 #include "lib/error.h"
 #include "lib/log.h"
 #include "probe/capture.h"
@@ -22,6 +24,7 @@
 #define BIN_RULES_MAX 32
 #define RUNTIME_DIR_MAX 256
 #define LISTEN_MAX 256
+#define MAPPING_PATH_MAX 512
 
 enum attribution {
 	ATTRIBUTION_NONE,
@@ -47,7 +50,12 @@ struct config {
 	size_t bin_rule_count;
 	struct idle_options idle;
 	enum attribution attribution;
-	bool table_enabled; /* outputs.stdout is mentioned, or there is no output at all */
+	struct naming_tags tags;
+	char metric_separator[SEPARATOR_BYTES];
+	char templates[TEMPLATES_MAX][TEMPLATE_BYTES];
+	size_t template_count;
+	char mapping[MAPPING_PATH_MAX]; /* "": none */
+	bool table_enabled;		/* outputs.stdout is mentioned, or there is no output at all */
 	struct stdout_options table;
 	struct graphite_options graphite[GRAPHITE_OUTPUTS_MAX];
 	size_t graphite_count;

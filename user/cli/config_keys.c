@@ -151,6 +151,16 @@ static int set_path(struct config_scan *scan, const struct config_key *key, cons
 	return 0;
 }
 
+/* The same, or nothing. */
+static int set_path_or_none(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
+			    void *field)
+{
+	char text[CONFIG_TEXT_MAX];
+	int err = config_scan_text(scan, key->path, node, text);
+
+	return err || !*text ? err : set_path(scan, key, node, field);
+}
+
 /* "host:port" or "[v6]:port". Whether the host exists is the sink's business. */
 static int set_address(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
 		       void *field)
@@ -342,6 +352,21 @@ const struct config_key config_keys[] = {
 	{ "gauge_ttl", set_integer, FIELD(struct config, idle.gauge_closings), .max = 1 << 30, .live = true },
 	{ "ttl", set_duration, FIELD(struct config, idle.ttl), .max = 366 * 86400, .live = true },
 	{ "attribution", set_choice, FIELD(struct config, attribution), .choices = attribution_names },
+	{ "tags.dogstatsd", set_choice, FIELD(struct config, tags.dogstatsd), .choices = bool_names,
+	  .live = true },
+	{ "tags.influxdb", set_choice, FIELD(struct config, tags.influxdb), .choices = bool_names,
+	  .live = true },
+	{ "tags.librato", set_choice, FIELD(struct config, tags.librato), .choices = bool_names,
+	  .live = true },
+	{ "tags.signalfx", set_choice, FIELD(struct config, tags.signalfx), .choices = bool_names,
+	  .live = true },
+	{ "tags.graphite", set_choice, FIELD(struct config, tags.graphite), .choices = bool_names,
+	  .live = true },
+	{ "mapping", set_path_or_none, FIELD(struct config, mapping), .live = true },
+	{ "names.metric_separator", config_set_separator, FIELD(struct config, metric_separator),
+	  .live = true },
+	{ "names.templates", config_set_templates, FIELDS(struct config, templates, template_count),
+	  .live = true },
 	{ "outputs.stdout", NULL, FIELD(struct config, table_enabled), .live = true },
 	{ "outputs.stdout.format", set_choice, FIELD(struct config, table.format), .choices = format_names,
 	  .live = true },

@@ -14,6 +14,8 @@ extern const struct config_key config_keys[];
 config_set_fn config_set_name_part, config_set_words;
 /* Setters of config_store.c. */
 config_set_fn config_set_delete, config_set_delete_idle, config_set_histogram;
+/* Setters of config_naming.c: names.metric_separator, names.templates. */
+config_set_fn config_set_separator, config_set_templates;
 
 /* A key of `config_keys` by its path; NULL when there is none. */
 const struct config_key *config_key_find(const char *path);

@@ -242,43 +242,51 @@ static int yaml_check_end(struct config_scan *scan, yaml_parser_t *parser)
 	return err;
 }
 
-static int document_apply(struct config_scan *scan, yaml_parser_t *parser, const char *path)
+int config_scan_load(struct config_scan *scan, const char *text, yaml_document_t *document)
+{
+	yaml_parser_t parser;
+	int err = 0;
+
+	if (!yaml_parser_initialize(&parser))
+		return error_set(scan->error, -ENOMEM, "%s: out of memory", scan->source);
+	yaml_parser_set_input_string(&parser, (const unsigned char *)text, strlen(text));
+	if (!yaml_parser_load(&parser, document)) {
+		err = yaml_fail(scan, &parser);
+		goto out;
+	}
+	scan->document = document;
+	if (yaml_document_get_root_node(document))
+		err = yaml_check_end(scan, &parser);
+	if (err)
+		yaml_document_delete(document);
+out:
+	yaml_parser_delete(&parser);
+	return err;
+}
+
+static int document_apply(struct config_scan *scan, const char *path)
 {
 	const yaml_node_t *root = yaml_document_get_root_node(scan->document);
-	int err;
 
 	if (!root) /* an empty file configures nothing; an empty value is none */
 		return *path ? config_scan_fail(scan, NULL, path, "the value is empty") : 0;
-	err = yaml_check_end(scan, parser);
-	if (err)
-		return err;
 	return *path ? node_apply(scan, root, root, path) : mapping_walk(scan, root, "");
 }
 
 int config_scan_apply(struct config_scan *scan, const char *path, const char *text)
 {
 	yaml_document_t document;
-	yaml_parser_t parser;
 	int err;
 
 	scan->original = text;
 	scan->text = config_env_mark(text);
 	if (!scan->text)
 		return error_set(scan->error, -ENOMEM, "%s: out of memory", scan->source);
-	err = -ENOMEM;
-	if (!yaml_parser_initialize(&parser))
-		goto out_text;
-	yaml_parser_set_input_string(&parser, (const unsigned char *)scan->text, strlen(scan->text));
-	if (!yaml_parser_load(&parser, &document)) {
-		err = yaml_fail(scan, &parser);
-		goto out_parser;
+	err = config_scan_load(scan, scan->text, &document);
+	if (!err) {
+		err = document_apply(scan, path);
+		yaml_document_delete(&document);
 	}
-	scan->document = &document;
-	err = document_apply(scan, &parser, path);
-	yaml_document_delete(&document);
-out_parser:
-	yaml_parser_delete(&parser);
-out_text:
 	free(scan->text);
 	scan->text = NULL;
 	return err;

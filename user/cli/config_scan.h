@@ -59,6 +59,12 @@ struct config_scan {
  */
 int config_scan_apply(struct config_scan *scan, const char *path, const char *text);
 
+/*
+ * Only the tree of `text`, for who walks it otherwise; one document, without ${NAME}. The
+ * caller frees it with yaml_document_delete(). It has no root if the text is empty.
+ */
+int config_scan_load(struct config_scan *scan, const char *text, yaml_document_t *document);
+
 /* Applies a mapping node to another struct, say an element of a list. */
 int config_scan_mapping(struct config_scan *scan, const yaml_node_t *node, const struct config_key *keys,
 			void *base, const char *prefix);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "cli/daemon.h"
+#include "cli/names.h"
 #include "cli/version.h"
 #include "core/store.h"
 #include "lib/clock.h"
@@ -211,9 +212,14 @@ static int store_open(struct daemon *daemon, struct error *error)
 		.bin_rule_count = config->bin_rule_count,
 	};
 
+	daemon->naming = names_load(config, error);
+	if (!daemon->naming)
+		return -EINVAL;
 	daemon->store = store_new(&options);
-	return daemon->store ? 0
-			     : error_set(error, -ENOMEM, "cannot create the store of series: out of memory");
+	if (!daemon->store)
+		return error_set(error, -ENOMEM, "cannot create the store of series: out of memory");
+	store_set_naming(daemon->store, daemon->naming);
+	return 0;
 }
 
 static int daemon_open(struct daemon *daemon, struct error *error)
@@ -244,6 +250,8 @@ static void daemon_close(struct daemon *daemon)
 	events_free(daemon);
 	capture_free(daemon->capture);
 	store_free(daemon->store);
+	naming_free(daemon->naming);
+	naming_free(daemon->next_naming);
 	outputs_release(&daemon->outputs);
 	control_free(daemon->control);
 	if (daemon->base)

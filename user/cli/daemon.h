@@ -21,6 +21,7 @@
 struct event;
 struct event_base;
 struct capture;
+struct naming;
 struct store;
 
 enum daemon_signal {
@@ -36,6 +37,7 @@ struct daemon_counts {
 	uint64_t config_errors; /* a reload was refused */
 	uint64_t flush_errors;	/* a window could not be closed or computed */
 	uint64_t ring_errors;	/* the ring could not be read */
+	uint64_t names_failed; /* names that a rule of the mapping may be for, and that stayed as they were */
 };
 
 struct daemon {
@@ -47,7 +49,9 @@ struct daemon {
 	struct event *timer, *ring, *ring_retry, *pulse, *drain, *signals[DAEMON_SIGNALS];
 	struct control *control;
 	struct store *store;
-	struct capture *capture; /* NULL once the daemon is leaving */
+	struct naming *naming, *next_naming; /* next: from the end of this window on; NULL: it stays */
+	uint64_t naming_failures;	     /* of `naming`, counted */
+	struct capture *capture;	     /* NULL once the daemon is leaving */
 	struct outputs outputs;
 
 	struct schedule schedule;

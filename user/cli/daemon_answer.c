@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 /* What the daemon answers on its control socket: status, flush, reload. */
+#include <errno.h>
 #include <unistd.h>
 #include "cli/daemon.h"
+#include "cli/names.h"
 #include "cli/version.h"
 #include "core/store.h"
 #include "lib/clock.h"
@@ -200,8 +202,11 @@ static int daemon_reconfigure(struct daemon *daemon, const struct config *next, 
 			      struct error *error)
 {
 	bool beat = next->interval != daemon->config.interval || next->align != daemon->config.align;
+	struct naming *naming = names_load(next, error);
 	int err;
 
+	if (!naming)
+		return -EINVAL;
 	err = store_tune(daemon->store, next);
 	if (err)
 		error_set(error, err, "cannot take over the keys of timers: out of memory");
@@ -210,8 +215,11 @@ static int daemon_reconfigure(struct daemon *daemon, const struct config *next, 
 	if (err) {
 		/* Without memory for them, the new ones stay: the answer is a failure in any case. */
 		store_tune(daemon->store, &daemon->config);
+		naming_free(naming);
 		return err;
 	}
+	naming_free(daemon->next_naming);
+	daemon->next_naming = naming;
 	config_update(&daemon->config, next, restart, RESTART_KEYS_BYTES);
 	store_set_idle(daemon->store, &daemon->config.idle);
 	store_set_percentile_limit(daemon->store, daemon->config.percentile_limit);

@@ -2,11 +2,37 @@
 /* From the open window to the outputs. */
 #include <errno.h>
 #include "cli/daemon.h"
+#include "core/naming.h"
 #include "core/snapshot.h"
 #include "core/store.h"
 #include "lib/clock.h"
+#include "lib/log.h"
 
 #define NS_PER_MSEC 1000000.0
+
+static void daemon_count_names(struct daemon *daemon)
+{
+	uint64_t total = naming_failures(daemon->naming), failed = total - daemon->naming_failures;
+
+	daemon->naming_failures = total;
+	daemon->counts.names_failed += failed;
+	if (failed)
+		log_warning("mapping: a regular expression took too long on a name, or a rule made an empty "
+			    "name: it stays unmapped; kstatsd.mapping.failed counts them");
+}
+
+/* A reload changed how series are named. What the closed window held has gone by the old names. */
+static void daemon_rename(struct daemon *daemon)
+{
+	if (!daemon->next_naming)
+		return;
+	store_set_naming(daemon->store, daemon->next_naming);
+	naming_free(daemon->naming);
+	daemon->naming = daemon->next_naming;
+	daemon->next_naming = NULL;
+	daemon->naming_failures = 0;
+	capture_rename(daemon->capture);
+}
 
 /* Unix seconds. A Graphite point overwrites an earlier one of the same time. */
 static int64_t flush_timestamp(const struct schedule *schedule, enum flush_reason reason, int64_t wall)
@@ -51,6 +77,7 @@ int daemon_flush(struct daemon *daemon, enum flush_reason reason, struct error *
 		goto out_failed;
 	daemon->window_opened = now;
 	daemon->counts.flushes++;
+	daemon_count_names(daemon);
 	err = daemon_count_self(daemon, window, timestamp);
 	if (err) {
 		error_set(error, err, "cannot count what the daemon did: out of memory");
@@ -62,6 +89,7 @@ int daemon_flush(struct daemon *daemon, enum flush_reason reason, struct error *
 				"cannot compute a window: out of memory; it is kept for later");
 		goto out_failed;
 	}
+	daemon_rename(daemon);
 	daemon->last_flush.timestamp = timestamp;
 	daemon->last_flush.seconds = seconds;
 	daemon->last_flush.metrics = snapshot->count;

@@ -22,6 +22,8 @@ static const struct {
 	{ "kstatsd.daemon.config_errors", offsetof(struct daemon_counts, config_errors) },
 	{ "kstatsd.daemon.flush_errors", offsetof(struct daemon_counts, flush_errors) },
 	{ "kstatsd.daemon.ring_errors", offsetof(struct daemon_counts, ring_errors) },
+	{ "kstatsd.mapping.failed", offsetof(struct daemon_counts, names_failed) },
+	{ "kstatsd.mapping.failed", offsetof(struct daemon_counts, names_failed) },
 };
 
 static const struct {
@@ -57,8 +59,11 @@ static int ledger_count(struct daemon *daemon, unsigned int window)
 /* What was counted while nobody wanted to know is not told later. */
 static int kstatsd_count(struct daemon *daemon, unsigned int window, bool tell)
 {
+	uint64_t dropped = store_take_dropped(daemon->store, window);
 	int err = tell ? ledger_count(daemon, window) : 0;
 
+	if (tell)
+		err = store_count_self(daemon->store, window, "kstatsd.mapping.dropped", dropped) ?: err;
 	err = outputs_count_self(&daemon->outputs, daemon->store, window, tell) ?: err;
 	for (size_t i = 0; !err && i < COUNT(counters); i++) {
 		uint64_t total = *(uint64_t *)((char *)&daemon->counts + counters[i].offset);

@@ -42,16 +42,18 @@ static bool series_lasts(const struct series *series)
 static bool series_is_over(const struct series *series, const struct closing *closing)
 {
 	const struct idle_options *idle = &series->store->options.idle;
+	int64_t ttl;
 
 	if (!idle->sent[series->type])
 		return closing->number - series->closed_at >= idle->gauge_closings;
+	ttl = series->ttl ? series->ttl : idle->ttl;
 	/* Windows are never exactly as long as they should be. */
-	return idle->ttl && closing->time - series->closed_time + closing->length / 2 >= idle->ttl;
+	return ttl && closing->time - series->closed_time + closing->length / 2 >= ttl;
 }
 
 bool series_is_sent_idle(const struct series *series, unsigned int window, const struct closing *closing)
 {
-	return series->known && !series->touched[window] && series_lasts(series) &&
+	return series->known && !series->dropped && !series->touched[window] && series_lasts(series) &&
 	       !series_is_over(series, closing);
 }
 

@@ -59,6 +59,9 @@ struct series {
 	const char *name; /* NUL-terminated, in the same allocation as the series */
 	const char *tags;
 	size_t name_len, tags_len;
+	double scale; /* by the mapping; values are kept as they were sent and multiplied in the snapshot */
+	bool dropped; /* by the mapping; not in snapshots */
+	int64_t ttl;  /* by the mapping, nanoseconds; 0: as for all */
 	union series_state state; /* allocated as far as the type needs it */
 };
 
@@ -71,10 +74,12 @@ struct store {
 	size_t table_size, count, held;
 	struct series *touched[WINDOWS];
 	struct passing passing[WINDOWS];
+	uint64_t dropped[WINDOWS]; /* of those, by the mapping, and counted */
 	uint64_t closings;
 	int64_t time;	 /* nanoseconds of all closed windows */
 	uint64_t chance; /* of samples_add() */
 	struct series_list idle[METRIC_TYPES];
+	struct naming *naming;
 	struct canonical_name name; /* scratch of store_series() */
 };
 

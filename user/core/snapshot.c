@@ -9,6 +9,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include "core/scale.h"
 #include "core/series.h"
 
 struct block {
@@ -77,6 +78,8 @@ static void layout_measure(struct layout *layout, const struct store *store, uns
 	layout->metrics = passing->stamped_count;
 	layout->text_bytes = passing_text_bytes(passing);
 	for (series = store->touched[window]; series; series = series->touched_next[window]) {
+		if (series->dropped)
+			continue;
 		layout_count(layout, series);
 		layout->timers += series->type == METRIC_TIMER;
 		rule = series->type == METRIC_TIMER ? series_bin_rule(series) : NULL;
@@ -128,6 +131,20 @@ static const char *layout_text(struct layout *layout, const char *text, size_t l
 	return copy;
 }
 
+/* What is to be scaled by a negative number has its lowest values where the highest are wanted. */
+static void timer_compute(struct series *series, struct timer_window *timer, struct timer_stats *stats,
+			  struct percentile_stats *percentiles)
+{
+	const struct store_options *options = &series->store->options;
+	double mirrored;
+
+	statistics_compute(timer, options->percentiles, options->percentile_count, stats, percentiles);
+	for (size_t i = 0; series->scale < 0 && i < options->percentile_count; i++) {
+		mirrored = -options->percentiles[i];
+		statistics_compute(timer, &mirrored, 1, stats, &percentiles[i]);
+	}
+}
+
 static void timer_fill(struct layout *layout, struct series *series, unsigned int window,
 		       struct metric *metric)
 {
@@ -135,8 +152,7 @@ static void timer_fill(struct layout *layout, struct series *series, unsigned in
 	struct timer_window *timer = &series->state.timer[window];
 	const struct bin_rule *rule = series_bin_rule(series);
 
-	statistics_compute(timer, options->percentiles, options->percentile_count, &metric->timer,
-			   layout->percentiles);
+	timer_compute(series, timer, &metric->timer, layout->percentiles);
 	metric->percentiles = layout->percentiles;
 	layout->percentiles += options->percentile_count;
 	if (!rule)
@@ -160,6 +176,8 @@ static struct metric *metric_next(struct layout *layout, const struct series *se
 
 static void metric_fill(struct layout *layout, struct series *series, unsigned int window)
 {
+	const struct store_options *options = &series->store->options;
+	struct percentile_stats *percentiles = layout->percentiles;
 	struct metric *metric = metric_next(layout, series);
 	struct sum gauge;
 
@@ -180,6 +198,8 @@ static void metric_fill(struct layout *layout, struct series *series, unsigned i
 	case METRIC_TYPES:
 		break;
 	}
+	if (!(series->scale == 1))
+		metric_scale(metric, series->scale, percentiles, options->percentile_count);
 }
 
 static void metric_fill_idle(struct layout *layout, const struct series *series)
@@ -190,7 +210,7 @@ static void metric_fill_idle(struct layout *layout, const struct series *series)
 	if (series->type == METRIC_TIMER)
 		metric->percentiles = layout->nothing;
 	if (series->type == METRIC_GAUGE)
-		metric->gauge = sum_value(&series->state.gauge.value);
+		metric->gauge = sum_value(&series->state.gauge.value) * series->scale;
 }
 
 static int metric_compare(const void *a, const void *b)
@@ -223,6 +243,18 @@ static void window_reset(struct store *store, unsigned int window, const struct 
 	}
 	store->touched[window] = NULL;
 	passing_release(&store->passing[window]);
+	store->dropped[window] = 0;
+}
+
+uint64_t store_take_dropped(struct store *store, unsigned int window)
+{
+	const struct series *series;
+	uint64_t dropped = 0, taken = store->dropped[window];
+
+	for (series = store->touched[window]; series; series = series->touched_next[window])
+		dropped += series->dropped;
+	store->dropped[window] = dropped;
+	return dropped - taken;
 }
 
 struct snapshot *store_close(struct store *store, unsigned int window, int64_t timestamp, double seconds)
@@ -240,7 +272,8 @@ struct snapshot *store_close(struct store *store, unsigned int window, int64_t t
 	snapshot->timestamp = timestamp;
 	snapshot->seconds = seconds;
 	for (series = store->touched[window]; series; series = series->touched_next[window])
-		metric_fill(&layout, series, window);
+		if (!series->dropped)
+			metric_fill(&layout, series, window);
 	while ((series = idle_next(store, window, &closing, &at)))
 		metric_fill_idle(&layout, series);
 	passing_fill(&store->passing[window], timestamp, layout.metric, layout.events, layout.text);

@@ -4,9 +4,11 @@
  * names that all fall into one place.
  */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include "core/naming.h"
 #include "core/series.h"
 
 #define TABLE_MIN 256
@@ -112,6 +114,11 @@ void store_set_percentile_limit(struct store *store, size_t limit)
 	store->options.percentile_limit = limit;
 }
 
+void store_set_naming(struct store *store, struct naming *naming)
+{
+	store->naming = naming;
+}
+
 size_t store_series_count(const struct store *store)
 {
 	return store->count;
@@ -131,7 +138,8 @@ static bool series_is(const struct series *series, enum metric_type type, const 
 		      uint64_t hash)
 {
 	return series->hash == hash && series->type == type && series->name_len == name->name_len &&
-	       series->tags_len == name->tags_len && !memcmp(series->name, name->text, name->name_len) &&
+	       series->tags_len == name->tags_len && series->scale == name->scale &&
+	       series->dropped == name->dropped && !memcmp(series->name, name->text, name->name_len) &&
 	       !memcmp(series->tags, canonical_name_tags(name), name->tags_len);
 }
 
@@ -211,6 +219,8 @@ static struct series *series_new(struct store *store, enum metric_type type,
 	series->name_len = name->name_len;
 	series->tags = text + name->name_len + 1;
 	series->tags_len = name->tags_len;
+	series->scale = name->scale;
+	series->dropped = name->dropped;
 	series->touched_at = store->closings;
 	return series;
 }
@@ -268,19 +278,23 @@ static struct series *store_find(struct store *store, enum metric_type type, siz
 int store_check_name(struct store *store, enum metric_type type, const void *name, size_t name_len,
 		     const void *tags, size_t tags_len)
 {
-	(void)type;
-	return canonical_name_make(&store->name, name, name_len, tags, tags_len);
+	return naming_make(store->naming, type, &store->name, name, name_len, tags, tags_len);
 }
 
 /* The same by raw bytes. */
 static struct series *store_find_raw(struct store *store, enum metric_type type, const void *name,
 				     size_t name_len, const void *tags, size_t tags_len, size_t series_max)
 {
+	struct series *series;
+
 	if (store_check_name(store, type, name, name_len, tags, tags_len)) {
 		errno = ENAMETOOLONG;
 		return NULL;
 	}
-	return store_find(store, type, series_max);
+	series = store_find(store, type, series_max);
+	if (series)
+		series->ttl = store->name.ttl;
+	return series;
 }
 
 /* What a window may still take of something of which another holds `other`: the bound is the store's. */
@@ -295,7 +309,10 @@ int store_add_stamped(struct store *store, unsigned int window, enum metric_type
 	size_t max = room_beside(store->options.stamped_max, store->passing[!window].stamped_count);
 	int err = store_check_name(store, type, name, name_len, tags, tags_len);
 
-	return err ? err : passing_add_stamped(&store->passing[window], max, type, &store->name, value, time);
+	if (err || store->name.dropped)
+		return err;
+	return passing_add_stamped(&store->passing[window], max, type, &store->name,
+				   value * store->name.scale, time);
 }
 
 int store_add_event(struct store *store, unsigned int window, const struct event *event)
@@ -345,6 +362,15 @@ struct series *store_hold_series(struct store *store, enum metric_type type, con
 	if (series)
 		series_hold(series);
 	return series;
+}
+
+void series_inherit(struct series *to, const struct series *from)
+{
+	struct sum *value = &to->state.gauge.value;
+
+	if (to->type == METRIC_GAUGE && to != from && !value->micros && !(fabsl(value->rest) > 0) &&
+	    !series_is_touched(to))
+		*value = from->state.gauge.value;
 }
 
 bool series_is_shared(const struct series *series)

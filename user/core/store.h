@@ -19,6 +19,7 @@
 struct store;
 struct series;
 struct metric;
+struct naming;
 
 /* What becomes of a series that a window does not hold. */
 struct idle_options {
@@ -79,6 +80,16 @@ void store_set_idle(struct store *store, const struct idle_options *idle);
 void store_set_percentile_limit(struct store *store, size_t limit);
 
 /*
+ * How series are named from now on (core/naming.h); it must outlive the store or the next
+ * call. NULL, as at the start: without mapping and templates. Series that are there keep
+ * their names; see capture_rename().
+ */
+void store_set_naming(struct store *store, struct naming *naming);
+
+/* Series of which the window holds observations that the mapping drops; those that were told of before are left out. */
+uint64_t store_take_dropped(struct store *store, unsigned int window);
+
+/*
  * Finds or creates the series of raw name and tags bytes as they were sent (tags: the
  * text after "|#", len 0 for none; neither is NUL-terminated). The store owns the result;
  * it stays valid while a window holds something of it; fold into it at once. NULL and errno: ENOSPC, the limit
@@ -94,6 +105,8 @@ struct series *store_series(struct store *store, enum metric_type type, const vo
 struct series *store_hold_series(struct store *store, enum metric_type type, const void *name,
 				 size_t name_len, const void *tags, size_t tags_len);
 void series_release(struct series *series);
+/* One gauge under a new name: `to` goes on from the value of `from`, unless it has one itself. */
+void series_inherit(struct series *to, const struct series *from);
 /* Does the kernel know it under several spellings, in several cells? */
 bool series_is_shared(const struct series *series);
 
@@ -153,8 +166,8 @@ struct snapshot;
 /*
  * Ends `window`: computes a snapshot of every series touched in it (the caller frees it
  * with snapshot_free()) and empties the window. `seconds` is the time that really passed.
- * Gauges keep their value for later deltas. NULL when out of memory (nothing is lost then:
- * the window stays as it was).
+ * Gauges keep their value for later deltas. Series that the mapping drops are left out. NULL
+ * when out of memory (nothing is lost then: the window stays as it was).
  */
 struct snapshot *store_close(struct store *store, unsigned int window, int64_t timestamp, double seconds);
 

@@ -12,6 +12,8 @@
 /* Does the window hold something of it, or is it remembered? */
 static bool series_is_shown(const struct series *series, unsigned int window)
 {
+	if (series->dropped)
+		return false;
 	if (series->touched[window])
 		return true;
 	return series->known &&

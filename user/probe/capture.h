@@ -64,6 +64,12 @@ enum capture_hook capture_hook(const struct capture *capture);
 /* Changes the captured ports while running. */
 void capture_set_ports(struct capture *capture, const uint16_t *ports, size_t count);
 
+/*
+ * Names every series of the kernel anew, after store_set_naming(). To be called when a window
+ * is closed and computed: what is drained from then on goes to the new names.
+ */
+void capture_rename(struct capture *capture);
+
 /* A descriptor that polls readable when the ring wants draining. */
 int capture_fd(const struct capture *capture);
 /* Drains the ring into the store. Negative errno on failure. */

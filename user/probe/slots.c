@@ -48,21 +48,53 @@ static struct series_entry *slot_entry(const struct capture *capture, uint32_t n
 	return area_at(&capture->series, *slot_owner(capture, number) - 1);
 }
 
+/* Asks the store for the series of a slot that has an entry; it is held. */
+static struct series *slot_name(struct capture *capture, enum metric_type type, uint32_t number)
+{
+	const struct series_entry *entry = slot_entry(capture, number);
+
+	return store_hold_series(capture->store, type, entry->key, entry->name_len,
+				 entry->key + ((entry->name_len + 7U) & ~7U), entry->tags_len);
+}
+
 struct series *slot_series(struct capture *capture, enum metric_type type, uint32_t cell)
 {
 	uint32_t number = capture->slot_base[type] + cell;
 	struct slot *slot = &capture->slots[number];
-	const struct series_entry *entry;
 
 	slot->used = capture->closings;
 	if (slot->series)
 		return slot->series;
 	if (!*slot_owner(capture, number)) /* a rest of a series that is gone */
 		return NULL;
-	entry = slot_entry(capture, number);
-	slot->series = store_hold_series(capture->store, type, entry->key, entry->name_len,
-					 entry->key + ((entry->name_len + 7U) & ~7U), entry->tags_len);
+	slot->series = slot_name(capture, type, number);
 	return slot->series;
+}
+
+/* Out of memory: it goes on under its old name. */
+static void slot_rename(struct capture *capture, enum metric_type type, uint32_t number)
+{
+	struct slot *slot = &capture->slots[number];
+	struct series *before = slot->series, *renamed;
+
+	renamed = before ? slot_name(capture, type, number) : NULL;
+	if (!renamed)
+		return;
+	series_inherit(renamed, before);
+	series_release(before);
+	slot->series = renamed;
+}
+
+void capture_rename(struct capture *capture)
+{
+	uint32_t cell, cells;
+	int type;
+
+	for (type = 0; type < METRIC_TYPES; type++) {
+		cells = slot_cells(capture, type);
+		for (cell = 0; cell < cells; cell++)
+			slot_rename(capture, type, capture->slot_base[type] + cell);
+	}
 }
 
 uint32_t slots_used(const struct capture *capture)

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+"""Tags, templates and the mapping through the whole daemon, and that a reload renames what the kernel holds."""
+import subprocess
+
+from carbon import FakeCarbon, assert_lines_valid
+from daemon import KSTATSD, send
+
+
+def write(path, text):
+    path.write_text(text)
+    return f"mapping={path}"
+
+
+def test_styles_of_tags_meet_in_one_series(start):
+    one = start()
+    send("sendto", "t,k=v:1|c\nt#k=v:2|c\nt[k=v]:4|c\nt;k=v:8|c\nt:16|c|#k:v\nt:32|c|@0.3|#k=v", port=one.port)
+    window = one.flush()
+    assert window.names() == {"t;k=v"}
+    assert abs(window.counter("t;k=v") - (31 + 32 / 0.3)) < 1e-6
+
+
+def test_mapping_reaches_every_output(start, tmp_path):
+    carbon = FakeCarbon()
+    try:
+        one = start(write(tmp_path / "m.yml", """
+mappings:
+- {match: "web.*.hits", name: hits, labels: {region: $1}}
+- {match: "web.*.ms", name: web_seconds, labels: {region: $1}, scale: 0.001}
+"""), f'outputs.graphite=[{{address: "127.0.0.1:{carbon.port}"}}]')
+        # The last has a rate that the kernel leaves to the daemon.
+        send("sendto", "web.eu.hits:1|c\nweb.eu.ms:250|ms\nweb.eu.ms:750|ms\nweb.eu.hits:3|c|@0.3", port=one.port)
+        window = one.flush()
+        assert abs(window.counter("hits;region=eu") - 11) < 1e-9
+        timer = window.last("web_seconds;region=eu")
+        assert (timer["sum"], timer["sum_squares"], timer["upper"], timer["mean"]) == (1, 0.625, 0.75, 0.5)
+        assert carbon.wait_value("stats.timers.web_seconds.upper;region=eu") == [0.75]
+        assert_lines_valid(carbon.lines)
+    finally:
+        carbon.stop()
+
+
+def test_dropped_series_are_counted(start, tmp_path):
+    one = start(write(tmp_path / "m.yml", "mappings: [{match: 'debug.*', name: dropped, action: drop}]"))
+    send("sendto", "debug.a:1|c\ndebug.a:1|c\ndebug.b:1|ms\ndebug.c:1|g\ndebug.d:1|s\nkept:1|c", port=one.port)
+    window = one.flush()
+    assert window.names() == {"kept"}
+    assert window.count("mapping.dropped") == 4
+    assert window.count("lines.accepted") == 6
+    window = one.flush()
+    assert window.names() == set() and window.count("mapping.dropped") == 0
+
+
+def test_reload_renames_what_the_kernel_holds(start, tmp_path):
+    path = tmp_path / "m.yml"
+    one = start(write(path, "mappings: [{match: 'a.*', name: before, labels: {what: $1}}]"))
+    lines = "a.count:1|c\na.time:5|ms\na.gauge:10|g\na.set:x|s\nother:1|c"
+    send("sendto", lines, port=one.port)
+    assert one.flush().names() == {"before;what=count", "before;what=time", "before;what=gauge", "before;what=set", "other"}
+
+    path.write_text("mappings: [{match: 'a.*', name: behind, labels: {what: $1}}]")
+    send("sendto", "a.count:2|c", port=one.port)
+    assert one.ask("reload").returncode == 0
+    # The window that was open goes by its old names.
+    send("sendto", "a.count:2|c", port=one.port)
+    assert one.flush().counter("before;what=count") == 4
+
+    send("sendto", "a.count:4|c\na.time:6|ms\na.gauge:+1|g\na.set:y|s\nother:2|c", port=one.port)
+    window = one.flush()
+    assert window.names() == {"behind;what=count", "behind;what=time", "behind;what=gauge", "behind;what=set", "other"}
+    assert window.counter("behind;what=count") == 4
+    assert window.last("behind;what=gauge")["value"] == 11  # it is the same gauge
+
+    # Without the mapping, and with templates; and back, to a file that is not right.
+    path.write_text("mappings: [{match: 'a.*'}]")
+    refused = one.ask("reload")
+    assert refused.returncode != 0 and f"{path}:1: mappings[0].name: is missing" in refused.stderr
+    send("sendto", "a.count:8|c", port=one.port)
+    assert one.flush().counter("behind;what=count") == 8
+
+
+def test_reload_of_settings(tmp_path, start):
+    file = tmp_path / "kstatsd.yaml"
+    file.write_text("tags: {influxdb: false}\n")
+    one = start(command_prefix=["/bin/sh", "-c", 'exe=$0; shift; exec "$exe" run -c ' + str(file) + ' "$@"'])
+    send("sendto", "a.b,k=v:1|c", port=one.port)
+    assert one.flush().names() == {"a.bkv"}
+    file.write_text("names: {metric_separator: _, templates: ['a.* .measurement.host']}\n")
+    assert one.ask("reload").returncode == 0
+    one.flush()
+    send("sendto", "a.b,k=v:1|c\na.b.web1:2|c\nc.d.e:4|ms", port=one.port)
+    window = one.flush()
+    assert window.names() == {"b;k=v", "b;host=web1", "c_d_e"}
+    assert window.counter("b;k=v") == 1
+
+
+def test_runaway_pattern_is_counted_and_said(start, tmp_path):
+    one = start(write(tmp_path / "m.yml", r"mappings: [{match: '^(a+)+(a+)+(a+)+$', match_type: regex, name: x}]"))
+    name = "a" * 50 + "b"
+    send("sendto", f"{name}:1|c\nfine:1|c", port=one.port)
+    window = one.flush()
+    assert window.counter(name) == 1 and window.counter("fine") == 1
+    assert one.flush().count("mapping.failed") + window.count("mapping.failed") == 1
+    assert "took too long on a name" in one.log()
+
+
+def test_bad_mapping_does_not_start(tmp_path):
+    path = tmp_path / "m.yml"
+    path.write_text("mappings:\n- match: a.*\n  name: a\n  action: lose\n")
+    for command in ("run", "check"):
+        done = subprocess.run([KSTATSD, command, "-s", f"mapping={path}", "-s", f"runtime_dir={tmp_path}/run"],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+        assert done.returncode != 0
+        assert f"{path}:4: mappings[0].action: 'lose' is not one of: map, drop" in done.stderr
