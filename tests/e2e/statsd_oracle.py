@@ -191,7 +191,7 @@ GRAPHITE_KEYS = {
 IDLE_TYPES = ("counters", "timers", "gauges", "sets")
 # What makes kstatsd do as statsd does where its default is something better.
 LIKE_STATSD = ("flush.rates=interval", f"flush.interval={INTERVAL}s", "internal_metrics=[statsd]",
-               )
+               "tags.influxdb=false", "tags.librato=false", "tags.signalfx=false")
 
 
 def settings_of(options):

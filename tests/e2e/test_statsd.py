@@ -145,12 +145,12 @@ def test_own_clocks(tmp_path, hook):
     try:
         statsd.start()
         kstatsd.start()
-        sent = send_until(statsd.port, lambda: len(statsd.sink.flushes) >= 3)
+        sent = send_until(statsd.port, lambda: len(flushed(sum(statsd.sink.flushes, []))[0]) >= 3)
         for what, lines in (("statsd", lambda: sum(statsd.sink.flushes, [])),
                             ("kstatsd", lambda: printed.extend(kstatsd.new_metrics()) or printed)):
             wait_for(lambda: sum(flushed(lines())[0]) == sent, lambda: f"{what} to flush {sent}: {flushed(lines())}")
             counts, rates = flushed(lines())
-            assert len(counts) >= 3 and counts == rates
+            assert len(counts) >= 2 and counts == rates
         kstatsd.stop()
     finally:
         kstatsd.kill()
