@@ -267,9 +267,15 @@ static double shape_negative(size_t i)
 	return -1 - uniform() * 100;
 }
 
+/* Its square is beyond what the sum of all squares knows of the others. */
+static double shape_outlier(size_t i)
+{
+	return i == 1 ? 6e13 : 1e5 + 1e3 * (double)(i % 50);
+}
+
 static double (*const shapes[])(size_t i) = {
 	shape_constant,	 shape_even,  shape_exponential, shape_pareto,
-	shape_two_peaks, shape_small, shape_negative,
+	shape_two_peaks, shape_small, shape_negative,	 shape_outlier,
 };
 
 /* What a histogram says of values of one shape is within 0.6 % of what the samples say. */

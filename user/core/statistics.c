@@ -16,6 +16,7 @@
  * The truth lies in that range, too, so this never makes the estimate worse, and k == n
  * yields the exact sum.
  */
+#include <float.h>
 #include <math.h>
 #include <stdbool.h>
 #include "core/statistics.h"
@@ -151,19 +152,31 @@ static struct tail tail_estimate(const struct ranking *ranking, double k, bool t
 	return tail;
 }
 
+/*
+ * Pushes an estimate into total - [least, most]: what is left of a total that is known. Beside one
+ * enormous value a total says nothing about the small ones, as it is rounded itself.
+ */
+static double tail_push(double estimate, double total, double least, double most)
+{
+	double rounding = 4 * DBL_EPSILON * fabs(total);
+
+	return clamp(estimate, total - most - rounding, total - least + rounding);
+}
+
 static struct tail tail_estimated(const struct ranking *ranking, double k, bool top)
 {
 	const struct moments *moments = &ranking->timer->moments;
 	double others = ranking->weight - k, edge, low, high, least, most;
 	struct tail tail = tail_estimate(ranking, k, top, &edge);
 
+	if (!(others > ranking->weight * SLACK))
+		return (struct tail){ .sum = moments_sum(moments), .squares = moments_squares(moments) };
 	low = top ? moments->min : edge;
 	high = top ? edge : moments->max;
-	tail.sum = clamp(tail.sum, moments_sum(moments) - others * high, moments_sum(moments) - others * low);
+	tail.sum = tail_push(tail.sum, moments_sum(moments), others * low, others * high);
 	least = low <= 0 && high >= 0 ? 0 : fmin(low * low, high * high);
 	most = fmax(low * low, high * high);
-	tail.squares = clamp(tail.squares, moments_squares(moments) - others * most,
-			     moments_squares(moments) - others * least);
+	tail.squares = tail_push(tail.squares, moments_squares(moments), others * least, others * most);
 	return tail;
 }
 
