@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+/*
+ * Setters of single values, for any table of keys: words, numbers, sizes, durations, paths,
+ * addresses. A value is refused with the reason, never corrected.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include "cli/config_keys.h"
+#include "lib/number.h"
+#include "lib/units.h"
+
+/* Fields of whole numbers are bool, enum or uint32_t, uint64_t or size_t. */
+static void field_store(void *field, size_t size, uint64_t value)
+{
+	if (size == sizeof(bool))
+		*(bool *)field = value;
+	else if (size == sizeof(uint32_t))
+		*(uint32_t *)field = (uint32_t)value;
+	else
+		*(uint64_t *)field = value;
+}
+
+static void choices_join(const char *const *choices, char *text, size_t size)
+{
+	size_t used = 0;
+
+	*text = '\0';
+	for (size_t i = 0; choices[i] && used < size; i++)
+		used += (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "", choices[i]);
+}
+
+int config_set_choice(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
+		      void *field)
+{
+	char text[CONFIG_TEXT_MAX], known[128];
+	int err = config_scan_text(scan, key->path, node, text);
+
+	if (err)
+		return err;
+	for (size_t i = 0; key->choices[i]; i++) {
+		if (strcmp(key->choices[i], text))
+			continue;
+		field_store(field, key->size, i);
+		return 0;
+	}
+	choices_join(key->choices, known, sizeof(known));
+	return config_scan_fail(scan, node, key->path, "'%s' is not one of: %s", text, known);
+}
+
+int config_set_integer(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
+		       void *field)
+{
+	char text[CONFIG_TEXT_MAX];
+	uint64_t value;
+	int err = config_scan_text(scan, key->path, node, text);
+
+	if (err)
+		return err;
+	err = number_parse_uint64(text, strlen(text), &value);
+	if (err == -EINVAL)
+		return config_scan_fail(scan, node, key->path, "'%s' is not a whole number", text);
+	if (err || (double)value < key->min || (double)value > key->max)
+		return config_scan_fail(scan, node, key->path, "%s is not between %.0f and %.0f", text,
+					key->min, key->max);
+	field_store(field, key->size, value);
+	return 0;
+}
+
+int config_set_size(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
+		    void *field)
+{
+	char text[CONFIG_TEXT_MAX];
+	uint64_t value;
+	int err = config_scan_text(scan, key->path, node, text);
+
+	if (err)
+		return err;
+	err = units_parse_size(text, &value);
+	if (err == -EINVAL)
+		return config_scan_fail(scan, node, key->path,
+					"'%s' is not a size: a number of bytes, or with KiB, MiB or GiB",
+					text);
+	if (err || (double)value < key->min || (double)value > key->max)
+		return config_scan_fail(scan, node, key->path, "%s is not between %.0f KiB and %.0f KiB",
+					text, key->min / 1024, key->max / 1024);
+	field_store(field, key->size, value);
+	return 0;
+}
+
+/* The ring buffer's size; the kernel takes powers of two only. */
+int config_set_ring(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
+		    void *field)
+{
+	int err = config_set_size(scan, key, node, field);
+	uint32_t value = err ? 0 : *(uint32_t *)field;
+
+	if (!err && (value & (value - 1)))
+		return config_scan_fail(scan, node, key->path, "%u bytes is not a power of two", value);
+	return err;
+}
+
+int config_set_duration(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
+			void *field)
+{
+	char text[CONFIG_TEXT_MAX];
+	int64_t value;
+	int err = config_scan_text(scan, key->path, node, text);
+
+	if (err)
+		return err;
+	err = units_parse_duration(text, &value);
+	if (err == -EINVAL)
+		return config_scan_fail(scan, node, key->path,
+					"'%s' is not a duration: a number with ms, s, m or h, such as 10s",
+					text);
+	if (err || (double)value < key->min * 1e9 || (double)value > key->max * 1e9)
+		return config_scan_fail(scan, node, key->path, "%s is not between %gs and %gs", text,
+					key->min, key->max);
+	*(int64_t *)field = value;
+	return 0;
+}
+
+/* An absolute path that fits. */
+int config_set_path(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
+		    void *field)
+{
+	char text[CONFIG_TEXT_MAX];
+	int err = config_scan_text(scan, key->path, node, text);
+
+	if (err)
+		return err;
+	if (text[0] != '/')
+		return config_scan_fail(scan, node, key->path, "'%s' is not an absolute path", text);
+	if (strlen(text) >= key->size)
+		return config_scan_fail(scan, node, key->path, "the path is longer than %zu bytes",
+					key->size - 1);
+	snprintf(field, key->size, "%s", text);
+	return 0;
+}
+
+/* The same, or nothing. */
+int config_set_path_or_none(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
+			    void *field)
+{
+	char text[CONFIG_TEXT_MAX];
+	int err = config_scan_text(scan, key->path, node, text);
+
+	return err || !*text ? err : config_set_path(scan, key, node, field);
+}
+
+/* "host:port" or "[v6]:port". Whether the host exists is the sink's business. */
+int config_set_address(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
+		       void *field)
+{
+	char text[CONFIG_TEXT_MAX];
+	const char *port;
+	uint64_t number;
+	int err = config_scan_text(scan, key->path, node, text);
+
+	if (err)
+		return err;
+	port = strrchr(text, ':');
+	if (!port || port == text || number_parse_uint64(port + 1, strlen(port + 1), &number) || !number ||
+	    number > UINT16_MAX)
+		return config_scan_fail(scan, node, key->path,
+					"'%s' is not host:port, such as 127.0.0.1:2003 or [::1]:2003", text);
+	if (memchr(text, ':', (size_t)(port - text)) && (text[0] != '[' || port[-1] != ']'))
+		return config_scan_fail(scan, node, key->path,
+					"'%s': an IPv6 address stands in brackets, [::1]:2003", text);
+	if (strlen(text) >= key->size)
+		return config_scan_fail(scan, node, key->path, "the address is longer than %zu bytes",
+					key->size - 1);
+	snprintf(field, key->size, "%s", text);
+	return 0;
+}
+
+/* An address, or "" for none. */
+int config_set_listen(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
+		      void *field)
+{
+	char text[CONFIG_TEXT_MAX];
+	int err = config_scan_text(scan, key->path, node, text);
+
+	return err || !*text ? err : config_set_address(scan, key, node, field);
+}
+
+/* Complains unless `node` is a list of at most `max` elements. */
+int config_check_list(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
+		      size_t max, const char *example)
+{
+	if (node->type != YAML_SEQUENCE_NODE)
+		return config_scan_fail(scan, node, key->path, "a list is expected, such as %s", example);
+	if (config_scan_item(scan, node, max))
+		return config_scan_fail(scan, node, key->path, "the list is longer than %zu", max);
+	return 0;
+}
