@@ -21,6 +21,7 @@
 #define CLI_CONTROL_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include "lib/error.h"
 
 struct event_base;
@@ -47,6 +48,8 @@ void control_stream_own(struct control_stream *stream, void (*closed)(void *owne
  * sent before, -ENOMEM, -EINVAL for what is no JSON.
  */
 int control_stream_send(struct control_stream *stream, const json_t *object);
+/* False: a line would be refused. Saves the making of it. */
+bool control_stream_has_room(const struct control_stream *stream);
 /* Sends {"end": reason} behind all the rest and closes; the owner hears no more of it. */
 void control_stream_end(struct control_stream *stream, const char *reason);
 

@@ -12,6 +12,7 @@
 #include "cli/control_stream.h"
 
 #define BUFFER_MAX (1 << 20)
+#define LINE_USUAL 4096
 #define STALLED_SECONDS 60
 #define STREAMS_MAX 32
 
@@ -92,6 +93,11 @@ void control_stream_own(struct control_stream *stream, void (*closed)(void *owne
 {
 	stream->closed = closed;
 	stream->owner = owner;
+}
+
+bool control_stream_has_room(const struct control_stream *stream)
+{
+	return evbuffer_get_length(bufferevent_get_output(stream->client)) < BUFFER_MAX - LINE_USUAL;
 }
 
 int control_stream_send(struct control_stream *stream, const json_t *object)

@@ -154,6 +154,10 @@ static void client_show(struct tail_client *client, const struct tail_line *line
 		client->skipped[SKIP_RATE]++;
 		return;
 	}
+	if (!control_stream_has_room(client->stream)) {
+		client->skipped[SKIP_READER]++;
+		return;
+	}
 	if (!client->only_rejected)
 		count = capture_explain(tails->daemon->capture, line, faults, FAULTS_MAX);
 	object = line_pack(tails, line, faults, count);

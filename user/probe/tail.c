@@ -23,6 +23,7 @@
 #include "statsd.skel.h"
 
 #define TAIL_RING_BYTES (1 << 20)
+#define TAIL_CONSUME_BYTES (TAIL_RING_BYTES / 4) /* between two looks at timers and signals */
 #define ENOUGH (-ECANCELED)
 
 struct tail {
@@ -84,7 +85,7 @@ static int tail_record_take(void *context, void *data, size_t size)
 	return tail->consume > 0 ? 0 : ENOUGH;
 }
 
-/* Shows the copies that are not younger than `until`, a ring full at most. Negative errno. */
+/* Shows the copies that are not younger than `until`, of a part of the ring at most. Negative errno. */
 static int tail_catch_up(struct capture *capture, uint64_t until)
 {
 	struct tail *tail = capture->tail;
@@ -97,7 +98,7 @@ static int tail_catch_up(struct capture *capture, uint64_t until)
 		tail->is_held = false;
 		tail_record_show(capture, held);
 	}
-	tail->consume = TAIL_RING_BYTES;
+	tail->consume = TAIL_CONSUME_BYTES;
 	tail->until = until;
 	err = ring_buffer__consume(tail->ring);
 	return err < 0 && err != ENOUGH ? err : 0;
