@@ -112,11 +112,13 @@ static int record_ingest(void *context, void *data, size_t size)
 	struct capture *capture = context;
 	const struct record *record = data;
 	unsigned int window = record->window & (WINDOWS - 1);
-	struct ledger before = capture->own[window];
+	struct ledger before;
 
 	capture->consume -= (int64_t)size + RECORD_OVERHEAD;
 	if (size < sizeof(*record) || record->len > size - sizeof(*record))
 		return 0;
+	if (capture->senders)
+		before = capture->own[window];
 	ingest_set_time(capture->ingest, (capture->boot + (int64_t)record->time) / NS_PER_SECOND);
 	if (record->kind == RECORD_DATAGRAM)
 		ingest_datagrams(capture->ingest, window, record->data, record->len, record->segment,
@@ -127,7 +129,8 @@ static int record_ingest(void *context, void *data, size_t size)
 		ingest_lines(capture->ingest, window, record->data, record->len, &capture->own[window]);
 	if (record->kind == RECORD_DATAGRAM)
 		tail_datagrams(capture, record);
-	senders_add(capture, record, &before, &capture->own[window]);
+	if (capture->senders)
+		senders_add(capture, record, &before, &capture->own[window]);
 	return capture->consume > 0 ? 0 : ENOUGH;
 }
 
