@@ -3,8 +3,8 @@
  * What stands behind the value of a line: the type, then fields between bars, in any order.
  *
  *     page.load:320.5|ms|@0.1|#env:prod,host:a|c:ci-4f3a|T1656581400
- *                     ^^ type  ^^^^^^^^^^^^^^^ tags      ^^^^^^^^^^^ time
- *                         ^^^^ rate            ^^^^^^^^^ origin
+ *                     ^^ type  ^^^^^^^^^^^^^^^ tags       ^^^^^^^^^^ time
+ *                         ^^^ rate             ^^^^^^^^^ origin
  *
  * Part of the parser, see parse.h.
  */

@@ -142,7 +142,8 @@ parse_inline int check_value(struct scratch *s)
 	struct statsd_line *line = &s->line;
 
 	if (line->type == METRIC_SET) {
-		line->wide &= ~WIDE_VALUE;
+		if (line->value_text.len) /* nothing is the member "0", says the daemon */
+			line->wide &= ~WIDE_VALUE;
 		line->value = 0;
 		return PARSE_OK;
 	}

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from daemon import assert_ledger_balances, send
+from daemon import assert_ledger_balances, send, wait_for
 
 # Line -> counters, timers (their sums) and gauges that come of it; values; values behind the first; rejected.
 LINES = [
@@ -17,6 +17,7 @@ LINES = [
     (b"a:5|g:-2|g:+4|g", {"a": 7}, 3, 2, {}),
     (b"u:a:b|s", {"u": 1}, 1, 0, {}),
     (b"u:a|s:b|s", {"u": 2}, 2, 1, {}),
+    (b"u:|s\nu:0|s", {"u": 1}, 2, 0, {}),
     (b"a:1|c:x|c:3|z:4|c", {"a": 5}, 4, 3, {"value": 1, "type": 1}),
     (b"a:0x10|c", {"a": 16}, 1, 0, {}),
     (b"a: |g", {"a": 0}, 1, 0, {}),
@@ -78,6 +79,17 @@ def test_values_with_a_time(start):
     assert window.count("lines.rejected.timestamp") == 1
     send("sendto", "depth:+1|g", port=one.port)
     assert one.flush().last("depth")["value"] == 1  # the value with a time was no write to the gauge
+
+
+def test_the_future_begins_at_the_send(start):
+    """The ring is read later: by then a time that was in the future may be in the past, and must not count all the same."""
+    one = start()
+    sent = time.time()
+    send("sendto", f"a:1|c|T{int(sent) + 13}\na:2|c|T{int(sent) + 5}", port=one.port)
+    wait_for(lambda: time.time() > sent + 4, "the clock to go on")
+    window = one.flush()
+    assert [metric["timestamp"] for metric in window.by_key["a"]] == [int(sent) + 5]
+    assert window.count("lines.rejected.timestamp") == 1
 
 
 def test_events_and_service_checks(start):

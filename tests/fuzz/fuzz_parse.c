@@ -78,7 +78,7 @@ static void check_rate(const struct scratch *s)
 	memcpy(text, s->payload + s->line.rate.at, s->line.rate.len);
 	text[s->line.rate.len] = '\0';
 	rate = strtold(text, &end);
-	MUST(end[strspn(end, " \t\r")] == '\0');
+	MUST(end[strspn(end, " \t\r\v\f")] == '\0');
 	MUST(rate > 0 && rate <= 1 && fabsl(1 / rate - (long double)s->line.weight) < 1e-6L);
 }
 

@@ -59,7 +59,7 @@ static const struct parse_case parse_cases[] = {
 	GOOD("depth:17|g", "depth", GAUGE, 17000000, 1, ""),
 	GOOD("depth:-17|g", "depth", GAUGE, -17000000, 1, ""),
 	GOOD("users:alice|s", "users", SET, 0, 1, ""),
-	GOOD("users:|s", "users", SET, 0, 1, ""),
+	WIDE("users:|s", "users", SET, "", WIDE_VALUE), /* the member is "0" */
 	GOOD("users:a:b|s", "users", SET, 0, 1, ""),
 	GOOD("users:17|s", "users", SET, 0, 1, ""),
 	GOOD("a b/c*:1|c", "a b/c*", COUNTER, 1000000, 1, ""),

@@ -21,7 +21,7 @@ void ingest_free(struct ingest *ingest);
 /* The key under which the kernel hashes the values of sets; both sides must use one. */
 void ingest_set_key(struct ingest *ingest, const uint64_t key[2]);
 
-/* The wall clock, Unix seconds: times that senders gave are compared with it. 0 until it is called. */
+/* When what follows was sent, Unix seconds: times that senders gave are compared with it. 0 until it is called. */
 void ingest_set_time(struct ingest *ingest, int64_t now);
 
 /*

@@ -220,13 +220,16 @@ static int piece_value(const struct line_reader *reader, const struct text *piec
 	return line->is_ms && *value < 0 ? -EINVAL : 0;
 }
 
+/* What statsd makes of a set's value that is empty; the hash reads whole words. */
+static const uint8_t zero[8] = "0";
+
 static void observe(const struct line_reader *reader, const struct text *piece, struct observation *seen)
 {
 	const uint8_t *text = bytes_of(reader, piece);
 
 	if (seen->type == METRIC_SET) {
-		seen->member = text;
-		seen->member_len = piece->len;
+		seen->member = piece->len ? text : zero;
+		seen->member_len = piece->len ? piece->len : 1;
 		return;
 	}
 	if (piece_value(reader, piece, &seen->value) ||

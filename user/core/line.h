@@ -29,11 +29,12 @@ struct observation {
 	enum ledger_counter verdict; /* LEDGER_LINES_ACCEPTED, or why it is rejected */
 	size_t at;		     /* the byte of the line where the fault is */
 	enum metric_type type;
-	char sign;	       /* of a gauge without a time: '+', '-', or 0 for an absolute value */
-	double value;	       /* finite, in units; 0 for a set */
-	double weight;	       /* 1/rate; value times weight is finite */
-	int64_t time;	       /* Unix seconds, as sent behind "T"; 0: none */
-	const uint8_t *member; /* the value of a set: within the reader, until the next line_begin() */
+	char sign;     /* of a gauge without a time: '+', '-', or 0 for an absolute value */
+	double value;  /* finite, in units; 0 for a set */
+	double weight; /* 1/rate; value times weight is finite */
+	int64_t time;  /* Unix seconds, as sent behind "T"; 0: none */
+	/* The value of a set, readable to the end of its last 8 bytes; until the next line_begin(). */
+	const uint8_t *member;
 	size_t member_len;
 };
 

@@ -113,6 +113,7 @@ static int record_ingest(void *context, void *data, size_t size)
 	capture->consume -= (int64_t)size + RECORD_OVERHEAD;
 	if (size < sizeof(*record) || record->len > size - sizeof(*record))
 		return 0;
+	ingest_set_time(capture->ingest, (capture->boot + (int64_t)record->time) / NS_PER_SECOND);
 	if (record->kind == RECORD_DATAGRAM)
 		ingest_datagrams(capture->ingest, window, record->data, record->len, record->segment,
 				 &capture->own[window]);
@@ -127,7 +128,7 @@ static int ring_consume(struct capture *capture, int64_t bytes, struct error *er
 	int err;
 
 	capture->consume = bytes;
-	ingest_set_time(capture->ingest, clock_read(CLOCK_REALTIME) / NS_PER_SECOND);
+	capture->boot = clock_read(CLOCK_REALTIME) - clock_read(CLOCK_MONOTONIC);
 	err = ring_buffer__consume(capture->ring);
 	absorb_go_on(capture);
 	if (err < 0 && err != ENOUGH)

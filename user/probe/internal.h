@@ -57,6 +57,7 @@ struct capture {
 	bool buckets_full, members_full, samples_full; /* in the window drained last */
 	uint8_t *batch;				       /* room for one batch of keys and values */
 	int64_t consume;			       /* bytes of the ring that this call may still take */
+	int64_t boot; /* nanoseconds of the wall clock at which CLOCK_MONOTONIC was 0 */
 };
 
 /* Element `index` of an area. */
