@@ -621,13 +621,13 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_idle),	     cmocka_unit_test(test_bins),
 		cmocka_unit_test(test_names),	     cmocka_unit_test(test_good),
 		cmocka_unit_test(test_bad),	     cmocka_unit_test(test_not_yaml),
 		cmocka_unit_test(test_missing_file), cmocka_unit_test(test_long_values),
 		cmocka_unit_test(test_update),	     cmocka_unit_test(test_documented),
 		cmocka_unit_test(test_example),	     cmocka_unit_test(test_words),
-		cmocka_unit_test(test_units),	     cmocka_unit_test(test_idle),
-		cmocka_unit_test(test_bins),
+		cmocka_unit_test(test_units),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include "bucket.h"
 #include "core/snapshot.h"
 #include "core/store.h"
 #include "hash.h"
@@ -206,6 +207,173 @@ static void test_exact_timer(void **state)
 	assert_int_equal(snapshot->metrics[0].percentiles[0].count, 91);
 	assert_double(snapshot->metrics[0].percentiles[0].boundary, 111.11103);
 	assert_double(snapshot->metrics[0].percentiles[0].sum, 1e-9 + 45 * 91 * 1.234567);
+	snapshot_free(snapshot);
+	store_free(store);
+}
+
+/* statsd's own cases timers_sampled_times and timers_histogram. */
+static void test_sampled_times(void **state)
+{
+	static const double wanted[] = { 90, 80 };
+	struct store *store = new_store(10, true);
+	struct series *a = series_of(store, METRIC_TIMER, "a");
+	struct snapshot *snapshot;
+	const struct metric *metric;
+
+	(void)state;
+	assert_int_equal(store_set_percentiles(store, wanted, 2), 0);
+	assert_int_equal(series_add_timer(a, 0, 100, 20), 0);
+	assert_int_equal(series_fold_sample(a, 0, 200 * MICROS, 20), 0);
+	assert_int_equal(series_add_timer(a, 0, 300, 10), 0);
+	snapshot = close_window(store, 0);
+	metric = snapshot->metrics;
+	assert_double(metric->timer.count, 50);
+	assert_int_equal(metric->timer.samples, 3);
+	assert_double(metric->percentiles[0].mean, 200);
+	assert_double(metric->percentiles[0].boundary, 300);
+	assert_double(metric->percentiles[0].sum, 600);
+	assert_double(metric->percentiles[1].mean, 150);
+	assert_double(metric->percentiles[1].boundary, 200);
+	assert_double(metric->percentiles[1].sum, 300);
+	snapshot_free(snapshot);
+	store_free(store);
+}
+
+static const struct bin_rule rules[] = {
+	{ "foo", {}, 0 },
+	{ "abcd", { 1, 5, INFINITY }, 3 },
+	{ "abc", { 1, 2.21, INFINITY }, 3 },
+	{ "a", { 1, 2 }, 2 },
+	{ "x;k=", { 3 }, 1 },
+};
+
+static const struct {
+	const char *name;
+	double values[10];
+	size_t count, bin_count;
+	double bins[3];
+} binned[] = {
+	{ "a", { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 }, 10, 2, { 0, 1 } },
+	{ "abc", { 0.1234, 2.89, 4, 6, 8 }, 5, 3, { 1, 0, 4 } },
+	{ "foo", { 0, 2, 4, 6, 8 }, 5, 0, {} },
+	{ "barbazfoobar", { 0, 2, 4, 6, 8 }, 5, 0, {} },
+	{ "bar.bazfoobar.abc", { 0, 2, 4, 6, 8 }, 5, 0, {} },
+	{ "xyz", { 0, 2, 4, 6, 8 }, 5, 0, {} },
+	{ "x;k=v", { 0, 2, 4 }, 3, 1, { 2 } },
+};
+#define BINNED (sizeof(binned) / sizeof(binned[0]))
+
+static void check_bins(bool exact)
+{
+	struct store *store = new_store(20, exact);
+	struct snapshot *snapshot;
+
+	assert_int_equal(store_set_bins(store, rules, sizeof(rules) / sizeof(rules[0])), 0);
+	for (size_t i = 0; i < BINNED; i++)
+		for (size_t j = 0; j < binned[i].count; j++)
+			assert_int_equal(series_add_timer(series_of(store, METRIC_TIMER, binned[i].name), 0,
+							  binned[i].values[j], 10),
+					 0);
+	snapshot = close_window(store, 0);
+	for (size_t i = 0; i < BINNED; i++) {
+		const struct metric *metric = find(snapshot, METRIC_TIMER, i == 6 ? "x" : binned[i].name);
+
+		assert_non_null(metric);
+		assert_int_equal(metric->bin_count, binned[i].bin_count);
+		for (size_t j = 0; j < metric->bin_count; j++)
+			assert_double(metric->bins[j].count, binned[i].bins[j]);
+	}
+	assert_double(find(snapshot, METRIC_TIMER, "abc")->bins[1].limit, 2.21);
+	assert_true(isinf(find(snapshot, METRIC_TIMER, "abc")->bins[2].limit));
+	assert_double(snapshot->percentiles[0], 90);
+	snapshot_free(snapshot);
+	store_free(store);
+}
+
+static void test_bins(void **state)
+{
+	(void)state;
+	check_bins(true);
+	check_bins(false);
+}
+
+/* The kernel's cells and the slow path, together, as if each sample had come as often as it weighs. */
+static void test_weighted(void **state)
+{
+	for (int exact = 0; exact < 2; exact++) {
+		const struct store_options options = { .series_max = 9,
+						       .exact_timers = exact,
+						       .weighted_timers = true,
+						       .percentiles = percentiles,
+						       .percentile_count = 1 };
+		const struct timer_sums sums = { .count = 2,
+						 .weight = 7,
+						 .sum = (2 * 10 + 5 * 30) * MICROS,
+						 .squares = (2 * 100 + 5 * 900) * (unsigned __int128)MICROS *
+							    MICROS,
+						 .min = 10 * MICROS,
+						 .max = 30 * MICROS };
+		struct store *store = store_new(&options);
+		struct series *load = series_of(store, METRIC_TIMER, "load");
+		struct snapshot *snapshot;
+		const struct metric *metric;
+
+		if (exact) {
+			assert_int_equal(series_fold_sample(load, 0, 10 * MICROS, 2), 0);
+			assert_int_equal(series_fold_sample(load, 0, 30 * MICROS, 5), 0);
+		} else {
+			series_fold_timer(load, 0, &sums);
+			assert_int_equal(series_fold_bucket(load, 0, bucket_index(10 * MICROS), 2), 0);
+			assert_int_equal(series_fold_bucket(load, 0, bucket_index(30 * MICROS), 5), 0);
+		}
+		assert_int_equal(series_add_timer(load, 0, 50, 3), 0);
+		snapshot = close_window(store, 0);
+		metric = snapshot->metrics;
+		assert_double(metric->timer.count, 10);
+		assert_int_equal(metric->timer.samples, 3);
+		assert_double(metric->timer.sum, 320);
+		assert_double(metric->timer.sum_squares, 200 + 4500 + 7500);
+		assert_double(metric->timer.mean, 32);
+		assert_double(metric->timer.std, 14);
+		assert_double(metric->timer.lower, 10);
+		assert_double(metric->timer.upper, 50);
+		assert_true(fabs(metric->timer.median - 30) < 30 * 0.006);
+		assert_int_equal(metric->percentiles[0].count, 9);
+		assert_true(fabs(metric->percentiles[0].sum - 270) < 270 * 0.006);
+		snapshot_free(snapshot);
+		store_free(store);
+	}
+	(void)state;
+}
+
+static void test_percentile_limit(void **state)
+{
+	const struct store_options options = { .series_max = 9,
+					       .exact_timers = true,
+					       .percentile_limit = 1000,
+					       .percentiles = percentiles,
+					       .percentile_count = 1,
+					       .seed = 1 };
+	struct store *store = store_new(&options);
+	struct series *load = series_of(store, METRIC_TIMER, "load");
+	struct snapshot *snapshot;
+	const struct metric *metric;
+
+	(void)state;
+	for (int i = 10000; i > 0; i--)
+		assert_int_equal(i % 2 ? series_add_timer(load, 0, i, 1)
+				       : series_fold_sample(load, 0, (int64_t)i * MICROS, 1),
+				 0);
+	snapshot = close_window(store, 0);
+	metric = snapshot->metrics;
+	assert_double(metric->timer.count, 10000);
+	assert_double(metric->timer.sum, 50005000);
+	assert_double(metric->timer.upper, 10000);
+	assert_double(metric->timer.lower, 1);
+	assert_int_equal(metric->percentiles[0].count, 9000);
+	/* the standard error of the rank is 0.95 % of all: six of them */
+	assert_true(fabs(metric->percentiles[0].boundary - 9000) < 570);
+	assert_true(metric->percentiles[0].boundary != 9000);
 	snapshot_free(snapshot);
 	store_free(store);
 }
@@ -529,6 +697,10 @@ int main(void)
 		store_test(test_windows_are_apart),
 		store_test(test_timer),
 		cmocka_unit_test(test_exact_timer),
+		cmocka_unit_test(test_sampled_times),
+		cmocka_unit_test(test_bins),
+		cmocka_unit_test(test_weighted),
+		cmocka_unit_test(test_percentile_limit),
 		store_test(test_gauge),
 		store_test(test_set),
 		store_test(test_estimates),

@@ -224,22 +224,31 @@ void statistics_compute(struct timer_window *timer, const double *wanted, size_t
 	stats->lower = moments->min;
 }
 
+/* The bucket that a limit lies in is not below it: measured values are rounded, as limits are. */
+static bool step_is_below(const struct ranking *ranking, size_t i, double limit)
+{
+	const struct timer_window *timer = ranking->timer;
+
+	if (timer->samples.used)
+		return timer->samples.list[i].value < limit;
+	return timer->moments.max < limit ||
+	       histogram_order(timer->histogram.buckets[i].index, histogram_index(limit)) < 0;
+}
+
 void statistics_bins(const struct timer_window *timer, const double *limits, size_t count,
 		     struct bin_stats *bins)
 {
 	struct ranking ranking = ranking_of(timer);
-	struct step step;
 	size_t at = 0;
 
 	for (size_t i = 0; i < count; i++)
 		bins[i] = (struct bin_stats){ .limit = limits[i] };
 	for (size_t i = 0; i < ranking.steps; i++) {
-		step = step_at(&ranking, i);
-		while (at < count && step.value >= limits[at])
+		while (at < count && !step_is_below(&ranking, i, limits[at]))
 			at++;
 		if (at == count)
 			break;
-		bins[at].count += step.weight;
+		bins[at].count += step_at(&ranking, i).weight;
 	}
 }
 

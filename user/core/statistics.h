@@ -47,7 +47,8 @@ void statistics_compute(struct timer_window *timer, const double *wanted, size_t
 /*
  * How many values lie below each of `count` ascending limits and not below the one before,
  * as in statsd's histogram: what is not below the last one is in none. To be called after
- * statistics_compute(). In a histogram all values of a bucket lie on the side of its middle.
+ * statistics_compute(). Values of a histogram that lie in the bucket of a limit count as not
+ * below it: exact for whole numbers and limits up to 90, else to 1.1 %.
  */
 void statistics_bins(const struct timer_window *timer, const double *limits, size_t count,
 		     struct bin_stats *bins);
