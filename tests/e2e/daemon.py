@@ -18,6 +18,7 @@ PATIENCE = float(os.environ.get("KSTATSD_PATIENCE") or 20)  # seconds; more unde
 
 ENTRY_HOOKS = ("fentry", "kprobe")
 LEDGER_PREFIX = "kstatsd."
+EVENT_TYPES = ("event", "service_check")
 SO_RCVBUFFORCE = 33  # Python has no name for it
 
 
@@ -72,16 +73,15 @@ class Window:
     """What one or several flushes wrote, by metric name."""
 
     def __init__(self, lines):
-        self.metrics = [line for line in lines if line["type"] not in ("event", "service_check")]
-        self.events = [line for line in lines if line["type"] in ("event", "service_check")]
+        self.metrics = [line for line in lines if line["type"] not in EVENT_TYPES]
+        self.events = [line for line in lines if line["type"] in EVENT_TYPES]
         self.ledger = {}
         self.by_key = {}
         for metric in self.metrics:
             name = metric["name"]
             if name.startswith(LEDGER_PREFIX):
                 name = name[len(LEDGER_PREFIX):]
-                count = metric["count"] if "count" in metric else metric["value"]  # Telegraf's name for it
-                self.ledger[name] = self.ledger.get(name, 0) + count
+                self.ledger[name] = self.ledger.get(name, 0) + metric.get("count", metric.get("value"))
             else:
                 key = name + (";" + metric["tags"] if metric.get("tags") else "")
                 self.by_key.setdefault(key, []).append(metric)
@@ -115,7 +115,8 @@ def assert_ledger_balances(ledger):
 class Daemon:
     """One `kstatsd run` with a configuration of its own."""
 
-    def __init__(self, folder, *settings, hook="auto", interval="600s", ports=None, command_prefix=()):
+    def __init__(self, folder, *settings, hook="auto", interval="600s", ports=None, command_prefix=(),
+                 config=None):
         self.folder = str(folder)
         self.ports = ports or [free_port()]
         self.runtime = os.path.join(self.folder, "run")
@@ -125,6 +126,7 @@ class Daemon:
         self.stdout = os.path.join(self.folder, "stdout")
         self.stderr = os.path.join(self.folder, "stderr")
         self.prefix = list(command_prefix)
+        self.config = config  # a file; the settings win over it
         self.process = None
         self.read_to = 0
         self.ledger = {}
@@ -134,7 +136,8 @@ class Daemon:
         return self.ports[0]
 
     def arguments(self):
-        return [word for setting in self.settings for word in ("-s", setting)]
+        file = ["-c", str(self.config)] if self.config else []
+        return file + [word for setting in self.settings for word in ("-s", setting)]
 
     def start(self):
         os.makedirs(self.folder, exist_ok=True)

@@ -120,6 +120,8 @@ static void daemon_leave(struct daemon *daemon)
 	event_del(daemon->ring);
 	event_del(daemon->ring_retry);
 	event_del(daemon->pulse);
+	console_free(daemon->console);
+	daemon->console = NULL;
 	/* First, so that nothing is captured, or absorbed, that nobody will flush. */
 	capture_detach(daemon->capture);
 	if (daemon_flush(daemon, FLUSH_LEAVING, &error))
@@ -242,12 +244,19 @@ static int daemon_open(struct daemon *daemon, struct error *error)
 	daemon->capture = capture_new(&daemon->config.capture, daemon->store, error);
 	if (!daemon->capture)
 		return -EIO;
+	if (*daemon->config.console) {
+		daemon->console =
+			console_new(daemon->base, daemon->config.console, daemon_console, daemon, error);
+		if (!daemon->console)
+			return -EIO;
+	}
 	return events_new(daemon, error);
 }
 
 static void daemon_close(struct daemon *daemon)
 {
 	events_free(daemon);
+	console_free(daemon->console);
 	capture_free(daemon->capture);
 	store_free(daemon->store);
 	naming_free(daemon->naming);
@@ -282,6 +291,7 @@ int daemon_run(const struct config *config, const struct config_source *source, 
 	err = daemon_open(&daemon, error);
 	if (!err) {
 		daemon.started = daemon.window_opened = clock_read(CLOCK_MONOTONIC);
+		daemon.messages.seen_at = daemon.started;
 		daemon_reschedule(&daemon);
 		daemon_announce(&daemon);
 		if (event_base_dispatch(daemon.base) < 0)

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "cli/config.h"
+#include "cli/console.h"
 #include "cli/control.h"
 #include "cli/outputs.h"
 #include "cli/schedule.h"
@@ -48,6 +49,7 @@ struct daemon {
 	struct event_base *base;
 	struct event *timer, *ring, *ring_retry, *pulse, *drain, *signals[DAEMON_SIGNALS];
 	struct control *control;
+	struct console *console; /* NULL: none is wanted, or the daemon is leaving */
 	struct store *store;
 	struct naming *naming, *next_naming; /* next: from the end of this window on; NULL: it stays */
 	uint64_t naming_failures;	     /* of `naming`, counted */
@@ -62,6 +64,11 @@ struct daemon {
 		double seconds;
 		size_t metrics;
 	} last_flush;
+	struct {
+		uint64_t count;	 /* datagrams and sends on connections */
+		int64_t seen_at; /* CLOCK_MONOTONIC: when it was last found to have grown */
+	} messages;
+	bool unhealthy; /* somebody said so on the console; statsd's healthStatus */
 };
 
 /*
@@ -92,6 +99,13 @@ int daemon_flush(struct daemon *daemon, enum flush_reason reason, struct error *
 
 /* Begins a new beat of flushes, after the start or a change of interval or alignment. */
 void daemon_reschedule(struct daemon *daemon);
+
+/* Takes note of whether anything was sent since the last call. */
+void daemon_note_messages(struct daemon *daemon);
+
+/* The words of the management console, and the answer to "config", which is a file of its own. */
+extern const struct console_command daemon_console[];
+void daemon_console_config(void *daemon, char *arguments, struct text *text);
 
 /* What the control socket answers. New objects; NULL: out of memory. */
 json_t *daemon_answer_status(void *daemon);

@@ -52,13 +52,14 @@ static int64_t flush_timestamp(const struct schedule *schedule, enum flush_reaso
 static struct snapshot *window_close(struct daemon *daemon, unsigned int window, int64_t timestamp,
 				     double elapsed)
 {
-	bool fixed = daemon->config.rates == RATES_INTERVAL;
-	double seconds = fixed ? (double)daemon->config.interval / NS_PER_SECOND : elapsed;
 	int64_t began = clock_read(CLOCK_MONOTONIC);
-	struct snapshot *snapshot = store_close(daemon->store, window, timestamp, seconds);
+	struct snapshot *snapshot = store_close(daemon->store, window, timestamp, elapsed);
 
-	if (snapshot)
-		snapshot->processing_ms = (double)(clock_read(CLOCK_MONOTONIC) - began) / NS_PER_MSEC;
+	if (!snapshot)
+		return NULL;
+	snapshot->processing_ms = (double)(clock_read(CLOCK_MONOTONIC) - began) / NS_PER_MSEC;
+	if (daemon->config.rates == RATES_INTERVAL)
+		snapshot->seconds = (double)daemon->config.interval / NS_PER_SECOND;
 	return snapshot;
 }
 
@@ -76,6 +77,7 @@ int daemon_flush(struct daemon *daemon, enum flush_reason reason, struct error *
 	if (err)
 		goto out_failed;
 	daemon->window_opened = now;
+	daemon_note_messages(daemon);
 	daemon->counts.flushes++;
 	daemon_count_names(daemon);
 	err = daemon_count_self(daemon, window, timestamp);

@@ -82,12 +82,25 @@ void statsd_counts_make(const struct ledger *ledger, struct statsd_counts *count
 	static const char rejected[] = "kstatsd.lines.rejected.";
 
 	*counts = (struct statsd_counts){
-		.packets_received = ledger->n[LEDGER_DATAGRAMS_SEEN],
+		.packets_received = ledger->n[LEDGER_DATAGRAMS_SEEN] + ledger->n[LEDGER_STREAMS_SEEN],
 		.metrics_received = ledger->n[LEDGER_LINES_SEEN] - ledger->n[LEDGER_LINES_CONTINUED],
 	};
 	for (size_t i = 0; i < COUNT(ledger_rows); i++)
 		if (!strncmp(ledger_rows[i].name, rejected, strlen(rejected)))
 			counts->bad_lines_seen += ledger->n[ledger_rows[i].counter];
+}
+
+void daemon_note_messages(struct daemon *daemon)
+{
+	struct statsd_counts closed, open;
+	uint64_t count;
+
+	statsd_counts_make(capture_ledger(daemon->capture), &closed);
+	statsd_counts_make(capture_open_ledger(daemon->capture), &open);
+	count = closed.packets_received + open.packets_received;
+	if (count != daemon->messages.count)
+		daemon->messages.seen_at = clock_read(CLOCK_MONOTONIC);
+	daemon->messages.count = count;
 }
 
 /* "statsd.NAME" */

@@ -104,7 +104,7 @@ static const double *cell_source(const struct metric *metric, size_t column)
 		[METRIC_TIMER] = &metric->timer.count,
 		[METRIC_SET] = &metric->set.count,
 	};
-	bool is_timer = metric->type == METRIC_TIMER;
+	bool is_timer = metric->type == METRIC_TIMER && !metric->idle;
 
 	switch (column) {
 	case COLUMN_COUNT:

@@ -28,7 +28,7 @@ static bool text_reserve(struct text *text, size_t len)
 
 void text_add(struct text *text, const char *bytes, size_t len)
 {
-	if (!text_reserve(text, len))
+	if (!len || !text_reserve(text, len))
 		return;
 	memcpy(text->data + text->len, bytes, len);
 	text->len += len;

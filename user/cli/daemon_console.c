@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+/*
+ * What the words of the management console mean: statsd's, with statsd's answers, and sets and
+ * delsets beside them. Before anything is shown or deleted, what the kernel holds of the open
+ * window is brought into the store; nothing is flushed.
+ */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "cli/daemon.h"
+#include "cli/inspect.h"
+#include "core/snapshot.h"
+#include "core/store.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define END "END\n\n"
+#define ERROR_ANSWER "ERROR\n"
+#define SHOWN_KEY_BYTES 8256 /* a canonical name and its tags (core/name.h), or one of statsd's own */
+
+/* Lines as statsd writes them: "name: value\n". */
+static void text_line(struct text *text, const char *name, const char *value)
+{
+	text_add_string(text, name);
+	text_add_string(text, ": ");
+	text_add_string(text, value);
+	text_add(text, "\n", 1);
+}
+
+static void number_line(struct text *text, const char *name, double value)
+{
+	char number[NUMBER_BYTES];
+
+	number_format(value, number);
+	text_line(text, name, number);
+}
+
+static bool gather(struct daemon *daemon)
+{
+	struct error error = {};
+
+	if (!capture_gather(daemon->capture, &error)) {
+		daemon_note_messages(daemon);
+		return true;
+	}
+	log_error("%s", error.text);
+	return false;
+}
+
+static void answer_help(void *daemon, char *arguments, struct text *text)
+{
+	(void)daemon;
+	(void)arguments;
+	text_add_string(text, "Commands: stats, counters, timers, gauges, sets, delcounters, deltimers, "
+			      "delgauges, delsets, health, config, quit\n\n");
+}
+
+static void answer_health(void *context, char *arguments, struct text *text)
+{
+	struct daemon *daemon = context;
+	const char *word = strsep(&arguments, " ");
+
+	if (!strcasecmp(word, "up") || !strcasecmp(word, "down"))
+		daemon->unhealthy = !strcasecmp(word, "down");
+	text_line(text, "health", daemon->unhealthy ? "down" : "up");
+}
+
+/* statsd shows what is called last_... as the seconds since then. */
+static void sink_lines(void *context, const struct sink_stats *stats)
+{
+	const double now = round((double)clock_read(CLOCK_REALTIME) / NS_PER_SECOND);
+	const struct {
+		const char *name;
+		double value;
+	} rows[] = {
+		{ "last_flush", now - (double)stats->last_flush },
+		{ "last_exception", now - (double)stats->last_exception },
+		{ "flush_time", stats->flush_ms },
+		{ "flush_length", (double)stats->flush_length },
+	};
+	char name[64];
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		snprintf(name, sizeof(name), "%s.%s", stats->kind, rows[i].name);
+		number_line(context, name, rows[i].value);
+	}
+}
+
+static void answer_stats(void *context, char *arguments, struct text *text)
+{
+	struct daemon *daemon = context;
+	struct statsd_counts closed, open;
+	int64_t now = clock_read(CLOCK_MONOTONIC);
+
+	(void)arguments;
+	if (!gather(daemon)) {
+		text_add_string(text, ERROR_ANSWER);
+		return;
+	}
+	statsd_counts_make(capture_ledger(daemon->capture), &closed);
+	statsd_counts_make(capture_open_ledger(daemon->capture), &open);
+	number_line(text, "uptime", round((double)(now - daemon->started) / NS_PER_SECOND));
+	number_line(text, "messages.last_msg_seen",
+		    round((double)(now - daemon->messages.seen_at) / NS_PER_SECOND));
+	number_line(text, "messages.bad_lines_seen", (double)(closed.bad_lines_seen + open.bad_lines_seen));
+	outputs_visit(&daemon->outputs, sink_lines, text);
+	text_add_string(text, END);
+}
+
+/* What is known of a timer whose samples are not kept. */
+static void show_histogram(struct inspect *inspect, const char *key, const struct timer_stats *timer)
+{
+	struct inspect inner = {};
+
+	inspect_number(&inner, "samples", (double)timer->samples);
+	inspect_number(&inner, "count", timer->count);
+	inspect_number(&inner, "lower", timer->lower);
+	inspect_number(&inner, "upper", timer->upper);
+	inspect_number(&inner, "sum", timer->sum);
+	inspect_number(&inner, "mean", timer->mean);
+	inspect_number(&inner, "median", timer->median);
+	inspect_number(&inner, "std", timer->std);
+	inspect_object(inspect, key, &inner);
+}
+
+static void show_timer(struct inspect *inspect, const char *key, const struct window_view *view)
+{
+	double *values;
+
+	if (!view->samples && view->metric->timer.samples) {
+		show_histogram(inspect, key, &view->metric->timer);
+		return;
+	}
+	values = calloc(view->sample_count + 1, sizeof(*values));
+	if (!values) {
+		inspect->entries.failed = true;
+		return;
+	}
+	for (size_t i = 0; i < view->sample_count; i++)
+		values[i] = view->samples[i].value;
+	inspect_numbers(inspect, key, values, view->sample_count);
+	free(values);
+}
+
+/* Series of one type, as they are shown. */
+struct showing {
+	struct inspect inspect;
+	struct daemon *daemon;
+	enum metric_type type;
+};
+
+/* Of the daemon's own, those of statsd are shown apart, and statsd has no others. */
+static bool is_own(const struct daemon *daemon, const char *name)
+{
+	const char *prefix = daemon->config.names.prefix_stats;
+	size_t length = strlen(prefix);
+
+	if (!strncmp(name, "kstatsd.", strlen("kstatsd.")))
+		return true;
+	if (!(daemon->config.names.internal_metrics & INTERNAL_STATSD) || strncmp(name, prefix, length))
+		return false;
+	name += length + (length && name[length] == '.');
+	return !strcmp(name, "bad_lines_seen") || !strcmp(name, "packets_received") ||
+	       !strcmp(name, "metrics_received");
+}
+
+static void show_series(void *context, const struct window_view *view)
+{
+	const struct metric *metric = view->metric;
+	struct showing *showing = context;
+	struct inspect *inspect = &showing->inspect;
+	char key[SHOWN_KEY_BYTES];
+
+	if (metric->type != showing->type ||
+	    (metric->type == METRIC_COUNTER && is_own(showing->daemon, metric->name)))
+		return;
+	snprintf(key, sizeof(key), "%s%s%s", metric->name, *metric->tags ? ";" : "", metric->tags);
+	switch (metric->type) {
+	case METRIC_COUNTER:
+		inspect_number(inspect, key, metric->counter);
+		break;
+	case METRIC_TIMER:
+		show_timer(inspect, key, view);
+		break;
+	case METRIC_GAUGE:
+		inspect_number(inspect, key, metric->gauge);
+		break;
+	default:
+		inspect_number(inspect, key, metric->set.count);
+		break;
+	}
+}
+
+/* statsd's own counters come first, as it creates them first. */
+static void show_own(struct showing *showing)
+{
+	const struct daemon *daemon = showing->daemon;
+	const char *prefix = daemon->config.names.prefix_stats;
+	struct statsd_counts counts;
+	const struct {
+		const char *name;
+		const uint64_t *value;
+	} rows[] = {
+		{ "bad_lines_seen", &counts.bad_lines_seen },
+		{ "packets_received", &counts.packets_received },
+		{ "metrics_received", &counts.metrics_received },
+	};
+	char key[SHOWN_KEY_BYTES];
+
+	if (showing->type != METRIC_COUNTER || !(daemon->config.names.internal_metrics & INTERNAL_STATSD))
+		return;
+	statsd_counts_make(capture_open_ledger(daemon->capture), &counts);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		snprintf(key, sizeof(key), "%s%s%s", prefix, *prefix ? "." : "", rows[i].name);
+		inspect_number(&showing->inspect, key, (double)*rows[i].value);
+	}
+}
+
+static void answer_type(struct daemon *daemon, enum metric_type type, struct text *text)
+{
+	struct showing showing = { .daemon = daemon, .type = type };
+
+	if (!gather(daemon)) {
+		text_add_string(text, ERROR_ANSWER);
+		return;
+	}
+	show_own(&showing);
+	if (store_visit_window(daemon->store, capture_open_window(daemon->capture), show_series, &showing))
+		showing.inspect.entries.failed = true;
+	inspect_finish(&showing.inspect, text);
+	text_add_string(text, "\n" END);
+}
+
+static void deleted_line(void *text, const char *key)
+{
+	text_line(text, "deleted", key);
+}
+
+/* "delcounters a folder.* b" */
+static void answer_delete(struct daemon *daemon, enum metric_type type, char *arguments, struct text *text)
+{
+	const char *pattern;
+
+	if (!gather(daemon)) {
+		text_add_string(text, ERROR_ANSWER);
+		return;
+	}
+	while (arguments && *arguments && (pattern = strsep(&arguments, " "))) {
+		int count = store_delete(daemon->store, capture_open_window(daemon->capture), type, pattern,
+					 deleted_line, text);
+
+		if (count < 0)
+			text->failed = true;
+		if (count)
+			continue;
+		text_add_string(text, "metric ");
+		text_add_string(text, pattern);
+		text_add_string(text, " not found\n");
+	}
+	text_add_string(text, END);
+}
+
+#define ANSWER_TYPE(plural, TYPE)                                                        \
+	static void answer_##plural(void *daemon, char *arguments, struct text *text)    \
+	{                                                                                \
+		(void)arguments;                                                         \
+		answer_type(daemon, TYPE, text);                                         \
+	}                                                                                \
+	static void answer_del##plural(void *daemon, char *arguments, struct text *text) \
+	{                                                                                \
+		answer_delete(daemon, TYPE, arguments, text);                            \
+	}
+ANSWER_TYPE(counters, METRIC_COUNTER)
+ANSWER_TYPE(timers, METRIC_TIMER)
+ANSWER_TYPE(gauges, METRIC_GAUGE)
+ANSWER_TYPE(sets, METRIC_SET)
+
+const struct console_command daemon_console[] = {
+	{ "help", answer_help },
+	{ "stats", answer_stats },
+	{ "counters", answer_counters },
+	{ "timers", answer_timers },
+	{ "gauges", answer_gauges },
+	{ "sets", answer_sets },
+	{ "delcounters", answer_delcounters },
+	{ "deltimers", answer_deltimers },
+	{ "delgauges", answer_delgauges },
+	{ "delsets", answer_delsets },
+	{ "health", answer_health },
+	{ "config", daemon_console_config },
+	{ "quit", NULL },
+	{},
+};
