@@ -127,12 +127,13 @@ static int name_cut(struct work *work, struct piece *name)
 
 static int labels_add(struct work *work, const struct mapping_rule *rule)
 {
-	const struct mapping_label *label = rule->labels;
+	const struct mapping_label *label;
 	char value[NAME_BYTES];
 	size_t len;
 	int err = 0;
 
-	for (; !err && label < rule->labels + rule->label_count; label++) {
+	for (size_t i = 0; !err && i < rule->label_count; i++) {
+		label = &rule->labels[i];
 		if (rule->honor_labels && tag_list_has(&work->tags, label->key))
 			continue;
 		err = expansion_write(&label->expansion, work->match.groups, work->match.group_count, value,
