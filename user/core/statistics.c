@@ -151,6 +151,17 @@ static struct tail tail_estimate(const struct ranking *ranking, double k, bool t
 	return tail;
 }
 
+/*
+ * What is left of `all` without `others` values from `least` to `most` bounds the estimate. One
+ * huge value makes the differences worth nothing: they are only as good as the digits of `all`.
+ */
+static double bound(double estimate, double all, double others, double least, double most)
+{
+	double rounding = others > 0 ? fabs(all) * SLACK : 0;
+
+	return clamp(estimate, all - others * most - rounding, all - others * least + rounding);
+}
+
 static struct tail tail_estimated(const struct ranking *ranking, double k, bool top)
 {
 	const struct moments *moments = &ranking->timer->moments;
@@ -159,11 +170,10 @@ static struct tail tail_estimated(const struct ranking *ranking, double k, bool 
 
 	low = top ? moments->min : edge;
 	high = top ? edge : moments->max;
-	tail.sum = clamp(tail.sum, moments_sum(moments) - others * high, moments_sum(moments) - others * low);
 	least = low <= 0 && high >= 0 ? 0 : fmin(low * low, high * high);
 	most = fmax(low * low, high * high);
-	tail.squares = clamp(tail.squares, moments_squares(moments) - others * most,
-			     moments_squares(moments) - others * least);
+	tail.sum = bound(tail.sum, moments_sum(moments), others, low, high);
+	tail.squares = bound(tail.squares, moments_squares(moments), others, least, most);
 	return tail;
 }
 
