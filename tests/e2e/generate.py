@@ -9,12 +9,10 @@ difference of rounding errors, which no relative difference could judge.
 """
 import os
 import random
-import string
 
 from deviations import DEVIATIONS, sample
 
 SERIES = 60  # names for each type
-SAFE = string.ascii_letters + string.digits + "_-."
 # Bytes of names that are deleted or replaced; none that ends the name.
 ODD = [b" ", b"\t", b"  ", b" \t ", b"/", b"+", b"*", b"%", b"(", b")", b"\"", b"'", b"@", b",", b"#", b"[", b"]", b"\\",
        b"\x01", b"\x7f", b"\0", b"\r", b"\v", b"\f", "\u00e9".encode(), "\u4e2d".encode(), "\U0001f600".encode(),
@@ -141,7 +139,8 @@ class Generator:
     def malformed(self):
         kind = self.choose("c", "g", "ms")
         name = self.name("bad")
-        return self.choose(lambda: f"{name}:{self.choose(*BAD_VALUES)}|{kind}", lambda: f"{name}:5|{kind}|{self.choose(*BAD_RATES)}",
+        return self.choose(lambda: f"{name}:{self.choose(*BAD_VALUES)}|{kind}",
+                           lambda: f"{name}:5|{kind}|{self.choose(*BAD_RATES)}",
                            lambda: self.choose(*BAD_FORMS).replace("NAME", name))().encode()
 
     def garbage(self):

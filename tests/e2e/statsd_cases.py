@@ -56,18 +56,19 @@ def add_lines():
     case("sanitise", SHARED, ["fo/o:1|c", "b ar:2|c", "foo+bar:3|c", "a  \t b:4|c", "x*y@z:5|c", "sla//sh:6|c", "u\u00fcml:7|c",
                            "ta\tb:9|c", "cr\rlf:10|c", "br[ack]et:11|c", "co,mma:12|c", "ha#sh:13|c",
                            "pi|pe:14|c", "a_b:1|c", "a b:1|c", "per%cent:1|g", "per%cent:+2|g", "percent:+4|g"])
-    case("tags", SHARED, ["a:1|c|#env:prod", "b:1|ms|#a:1,b:2", "c:1|g|#a=1", "d:1|s|#val:1;1", "e;k=v;l=w:1|c", "f:1|c|#", "g:1|c|@0.5|#x:y",
-                       "h:1|c|#colon:a:b", "i:1|c|#sp ace:v w", "j:1|c|#k:a=b", "k;a=1:1|c|#b:2", "l:1|c|#slash:a/b"])
+    case("tags", SHARED, ["a:1|c|#env:prod", "b:1|ms|#a:1,b:2", "c:1|g|#a=1", "d:1|s|#val:1;1", "e;k=v;l=w:1|c", "f:1|c|#",
+                       "g:1|c|@0.5|#x:y", "h:1|c|#colon:a:b", "i:1|c|#sp ace:v w", "j:1|c|#k:a=b", "k;a=1:1|c|#b:2", "l:1|c|#slash:a/b"])
 
 
 def add_types():
     case("gauges", NEW, ["a:5|g", "b:-3|g", "c:+3|g", "d:0|g", "e:50|g", "e:-3|g", "f:10|g:-20|g", "g:1.25|g"],
          ["a:+2|g", "b:-3|g", "c:-3|g", "d:-4|g", "g:-1.25|g"], ["c:-1|g", "d:+4|g", "g:+0.5|g", "a:0|g"], ["a:-1|g"], [])
-    case("sets", NEW, ["a:x|s", "a:y|s", "a:x|s", "empty:|s", "zero:|s", "zero:0|s", "blank: |s", "blank:|s", "blank:x |s", "n:1|s:01|s:1.0|s",
-                       "rate:a|s|@0.5"], ["a:x|s"], [])
+    case("sets", NEW, ["a:x|s", "a:y|s", "a:x|s", "empty:|s", "zero:|s", "zero:0|s", "blank: |s", "blank:|s", "blank:x |s",
+                       "n:1|s:01|s:1.0|s", "rate:a|s|@0.5"], ["a:x|s"], [])
     sizes = [*range(1, 22), 50, 99, 100, 101, 200, 201, 333]
     case("timers.90", SHARED, timers("t", *sizes), modes=BOTH)
-    case("timers.many", {**NEW, "percentThreshold": [50, 75, 90, 95, 99, 99.9, 0.1, 1, 25, 33.3, 100]}, timers("t", *sizes), modes=BOTH)
+    case("timers.many", {**NEW, "percentThreshold": [50, 75, 90, 95, 99, 99.9, 0.1, 1, 25, 33.3, 100]}, timers("t", *sizes),
+         modes=BOTH)
     case("timers.top", {**NEW, "percentThreshold": [-10, -20, -50, -0.1, -33.3, -1]}, timers("t", *sizes), modes=BOTH)
     case("timers.both", {**NEW, "percentThreshold": [90, -90, 50, -50, 12.5, -12.5]}, timers("t", 1, *sizes[5:]), modes=BOTH)
     case("timers.scalar", {**NEW, "percentThreshold": 75}, timers("t", 1, 4, 10), modes=BOTH)
@@ -96,9 +97,12 @@ def add_options():
         "a": ["0.5", "0.9", "1.5", "1.6", "30"], "abc": ["0.5", "2.1", "2.5", "9"], "x.abcd": ["0.1", "4", "4.5", "6"],
         "foo": ["1", "2"], "foo.a": ["3"], "zzz": ["1"], "ab": ["50"]}.items()]
     case("histogram", {**NEW, "histogram": bins}, rules, [rules[0]], modes=BOTH)
-    case("histogram.all", {"histogram": [{"metric": "", "bins": [10, 100, 1000, "inf"]}]}, ["a:5|ms:50|ms:500|ms:5000|ms:7|ms|@0.1"], modes=BOTH)
-    case("histogram.limits", {**NEW, "histogram": [{"metric": "", "bins": [1, 20.5, 300]}]}, ["a:0|ms:0.5|ms:15|ms:250|ms:900|ms"], modes=BOTH)
-    for number, names in enumerate((["upper", "mean_percent", "std", "count_ps"], ["count_percent", "upper_percent", "lower_percent"],
+    case("histogram.all", {"histogram": [{"metric": "", "bins": [10, 100, 1000, "inf"]}]}, ["a:5|ms:50|ms:500|ms:5000|ms:7|ms|@0.1"],
+         modes=BOTH)
+    case("histogram.limits", {**NEW, "histogram": [{"metric": "", "bins": [1, 20.5, 300]}]}, ["a:0|ms:0.5|ms:15|ms:250|ms:900|ms"],
+         modes=BOTH)
+    for number, names in enumerate((["upper", "mean_percent", "std", "count_ps"],
+                                    ["count_percent", "upper_percent", "lower_percent"],
                                     ["histogram", "count", "sum", "sum_squares", "lower", "mean", "median"])):
         case(f"calculated.{number}", {**NEW, "calculatedTimerMetrics": names, "percentThreshold": [90, -10],
                                       "histogram": [{"metric": "", "bins": [10, "inf"]}]}, timers("t", 1, 10), [])
@@ -109,7 +113,8 @@ def add_options():
             options = {"deleteIdleStats": whole, f"delete{one}": not whole, f"delete{other}": not whole}
             case(f"delete.{whole}.{one}.{other}", {**NEW, **options}, used, [], ["g:+3|g", "c:1|c"], [])
     for ttl in (1, 2, 3):
-        case(f"gauges-max-ttl.{ttl}", {**NEW, "deleteGauges": True, "gaugesMaxTTL": ttl}, ["g:7|g", "h:1|g"], [], ["h:+1|g"], [], ["g:+3|g"], [])
+        case(f"gauges-max-ttl.{ttl}", {**NEW, "deleteGauges": True, "gaugesMaxTTL": ttl}, ["g:7|g", "h:1|g"], [], ["h:+1|g"], [],
+             ["g:+3|g"], [])
 
 
 def add_names():

@@ -21,7 +21,7 @@ from daemon import PATIENCE, Daemon, Failure, assert_ledger_balances, expect, fr
 
 VERSION = "0.9.0"  # the newest that npm has
 CLOCK = os.path.join(os.path.dirname(os.path.abspath(__file__)), "statsd_clock.js")
-INTERVAL = 240  # seconds that rates are divided by; no window is ever that long
+INTERVAL = 240  # seconds that rates are divided by; no daemon lives that long
 AHEAD = 40  # datagrams that may wait in statsd's socket
 
 DEVIANT = "deviant."  # in the name of a series of which statsd makes something else, see deviations.py
@@ -190,7 +190,7 @@ GRAPHITE_KEYS = {
 }
 IDLE_TYPES = ("counters", "timers", "gauges", "sets")
 # What makes kstatsd do as statsd does where its default is something better.
-LIKE_STATSD = ("flush.rates=interval", f"flush.interval={INTERVAL}s", "internal_metrics=[statsd]",
+LIKE_STATSD = ("flush.rates=interval", f"flush.interval={INTERVAL}s", "flush.align=false", "internal_metrics=[statsd]",
                "tags.influxdb=false", "tags.librato=false", "tags.signalfx=false")
 
 

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from compare import check, compare, differences
-from daemon import PATIENCE, ROOT, Failure, expect, free_port, wait_for
+from daemon import PATIENCE, ROOT, Failure, free_port, wait_for
 from deviations import DEVIATIONS, sample
 from generate import Generator, seed_of_run
 from statsd_cases import CASES, CRASHES, groups
