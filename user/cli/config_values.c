@@ -121,6 +121,27 @@ int config_set_duration(struct config_scan *scan, const struct config_key *key, 
 	return 0;
 }
 
+/* Keeps a text in a field of chars. `what` is too long otherwise. */
+static int text_store(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
+		      void *field, const char *text, const char *what)
+{
+	if (strlen(text) >= key->size)
+		return config_scan_fail(scan, node, key->path, "the %s is longer than %zu bytes", what,
+					key->size - 1);
+	snprintf(field, key->size, "%s", text);
+	return 0;
+}
+
+/* What another setter reads, or "" for none. */
+static int set_or_none(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
+		       void *field, config_set_fn *set)
+{
+	char text[CONFIG_TEXT_MAX];
+	int err = config_scan_text(scan, key->path, node, text);
+
+	return err || !*text ? err : set(scan, key, node, field);
+}
+
 /* An absolute path that fits. */
 int config_set_path(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
 		    void *field)
@@ -132,21 +153,14 @@ int config_set_path(struct config_scan *scan, const struct config_key *key, cons
 		return err;
 	if (text[0] != '/')
 		return config_scan_fail(scan, node, key->path, "'%s' is not an absolute path", text);
-	if (strlen(text) >= key->size)
-		return config_scan_fail(scan, node, key->path, "the path is longer than %zu bytes",
-					key->size - 1);
-	snprintf(field, key->size, "%s", text);
-	return 0;
+	return text_store(scan, key, node, field, text, "path");
 }
 
 /* The same, or nothing. */
 int config_set_path_or_none(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
 			    void *field)
 {
-	char text[CONFIG_TEXT_MAX];
-	int err = config_scan_text(scan, key->path, node, text);
-
-	return err || !*text ? err : config_set_path(scan, key, node, field);
+	return set_or_none(scan, key, node, field, config_set_path);
 }
 
 /* "host:port" or "[v6]:port". Whether the host exists is the sink's business. */
@@ -168,21 +182,14 @@ int config_set_address(struct config_scan *scan, const struct config_key *key, c
 	if (memchr(text, ':', (size_t)(port - text)) && (text[0] != '[' || port[-1] != ']'))
 		return config_scan_fail(scan, node, key->path,
 					"'%s': an IPv6 address stands in brackets, [::1]:2003", text);
-	if (strlen(text) >= key->size)
-		return config_scan_fail(scan, node, key->path, "the address is longer than %zu bytes",
-					key->size - 1);
-	snprintf(field, key->size, "%s", text);
-	return 0;
+	return text_store(scan, key, node, field, text, "address");
 }
 
 /* An address, or "" for none. */
 int config_set_listen(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
 		      void *field)
 {
-	char text[CONFIG_TEXT_MAX];
-	int err = config_scan_text(scan, key->path, node, text);
-
-	return err || !*text ? err : config_set_address(scan, key, node, field);
+	return set_or_none(scan, key, node, field, config_set_address);
 }
 
 /* Complains unless `node` is a list of at most `max` elements. */
