@@ -226,7 +226,7 @@ struct unix_name {
 	X(LINES_FIELD, "lines.rejected.field", "a field that is neither rate nor tags nor known")         \
 	X(LINES_TOO_LONG, "lines.rejected.too_long", "longer than the daemon accepts")                    \
 	X(LINES_TIMESTAMP, "lines.rejected.timestamp",                                                    \
-	  "timestamp not in the past, or on a type other than c and g")                                   \
+	  "timestamp in the future, not a time, or on a type other than c and g")                         \
 	X(LINES_EVENT, "lines.rejected.event", "malformed event or service check")                        \
 	X(LINES_UNTERMINATED, "lines.rejected.unterminated",                                              \
 	  "a TCP line whose beginning or end was not seen")                                               \

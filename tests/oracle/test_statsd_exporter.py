@@ -344,13 +344,13 @@ def generated_line(source):
     return f"{name}:{value}|{kind}{rate}{behind}"
 
 
-SEED = int(os.environ.get("ORACLE_SEED") or random.SystemRandom().randrange(1 << 32))
+SEED = int(os.environ.get("KSTATSD_SEED") or random.SystemRandom().randrange(1 << 32))
 
 
-@pytest.mark.parametrize("mapping", [None, GENERATED_RULES], ids=[f"ORACLE_SEED={SEED}", f"ORACLE_SEED={SEED}, mapping"])
+@pytest.mark.parametrize("mapping", [None, GENERATED_RULES], ids=[f"KSTATSD_SEED={SEED}", f"KSTATSD_SEED={SEED}, mapping"])
 def test_generated(mapping, pair, capsys):
     with capsys.disabled():
-        print(f"ORACLE_SEED={SEED} ", end="")
+        print(f"KSTATSD_SEED={SEED} ", end="")
     source = random.Random(SEED)
     lines = [generated_line(source) for _ in range(2000)]
     exporter, daemon = pair(mapping)
