@@ -198,7 +198,7 @@ def test_one_connection_is_kept_open(start):
 def test_two_carbons_do_not_delay_each_other(start):
     fake = FakeCarbon()
     try:
-        one = start(graphite(free_port(socket.SOCK_STREAM), fake.port))
+        one = start(graphite(free_port(socket.SOCK_STREAM), fake.port), "shutdown_timeout=100ms")
         send("sendto", "twofold:1|c", port=one.port)
         one.flush()
         assert fake.wait_value("stats.counters.twofold.count") == [1]

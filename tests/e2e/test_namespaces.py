@@ -108,7 +108,8 @@ def test_reload_changes_names(start, tmp_path):
 
 def test_no_internal_metrics(start):
     """Nothing of the daemon leaves; the ledger is there, in the status."""
-    one = start("internal_metrics=[]", "outputs.graphite=[{address: \"127.0.0.1:%d\"}]" % free_port(socket.SOCK_STREAM))
+    one = start("internal_metrics=[]", "shutdown_timeout=100ms",
+                "outputs.graphite=[{address: \"127.0.0.1:%d\"}]" % free_port(socket.SOCK_STREAM))
     send("sendto", "a:1|c\nbad", port=one.port)
     window = one.flush()
     assert window.names() == {"a"} and not window.ledger
