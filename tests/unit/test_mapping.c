@@ -15,6 +15,7 @@
 #include <time.h>
 #include <cmocka.h>
 #include "cli/mapping_file.h"
+#include "core/ingest.h"
 #include "core/naming.h"
 #include "core/snapshot.h"
 #include "core/store.h"
@@ -386,6 +387,7 @@ static void test_runaway(void **state)
 		naming_of(MAPPINGS RULE("^(a+)+(a+)+(a+)+$", "x") REGEX RULE("b$", "y") REGEX);
 	const char *name = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab";
 	double began = seconds(), first;
+	static struct canonical_name looked;
 
 	(void)state;
 	assert_named(naming, METRIC_COUNTER, name, name);
@@ -396,11 +398,50 @@ static void test_runaway(void **state)
 	print_message("given up after %.2f ms\n", first * 1e3);
 	assert_true(first < 0.5);
 	assert_named(naming, METRIC_COUNTER, "cb", "y");
+	/* Who looks first does not count, and does not keep the other from being counted. */
+	naming_look(naming, METRIC_TIMER, &looked, name, strlen(name), "", 0);
+	naming_look(naming, METRIC_TIMER, &looked, name, strlen(name), "", 0);
+	assert_int_equal(naming_failures(naming), 1);
+	assert_named(naming, METRIC_TIMER, name, name);
+	assert_int_equal(naming_failures(naming), 2);
+	assert_named(naming, METRIC_TIMER, name, name);
+	assert_int_equal(naming_failures(naming), 2);
 	/* So is a rule that makes nothing of a name. */
 	naming_free(naming);
 	naming = naming_of(MAPPINGS RULE("a.*", "$1"));
 	assert_named(naming, METRIC_COUNTER, "a.", "a");
 	assert_int_equal(naming_failures(naming), 1);
+	naming_free(naming);
+}
+
+/* A line of 2000 values asks for its name once, not once for each of them. */
+static void test_once_for_a_line(void **state)
+{
+	struct naming *naming = naming_of(MAPPINGS RULE("^a(x*)b$", "$1") REGEX);
+	struct store_options options = { .series_max = 10, .set_exact_max = 10 };
+	struct store *store = store_new(&options);
+	struct ingest *ingest = ingest_new(store);
+	struct ledger ledger = {};
+	char line[5000] = "ab";
+	size_t len = 2;
+
+	(void)state;
+	store_set_naming(store, naming);
+	for (size_t i = 0; i < 1000; i++)
+		len += (size_t)sprintf(line + len, "%s", ":1");
+	len += (size_t)sprintf(line + len, "|c");
+	for (size_t i = 0; i < 200; i++)
+		len += (size_t)sprintf(line + len, ":1|ms:1|c");
+	len += (size_t)sprintf(line + len, ":1:1|g|T1");
+	ingest_explain(ingest, line, len, 1, NULL, 0);
+	assert_int_equal(naming_failures(naming), 0); /* who looks on changes nothing */
+	ingest_lines(ingest, 0, line, len, &ledger);
+	assert_int_equal(ledger.n[LEDGER_LINES_ACCEPTED], 1402);
+	assert_int_equal(naming_failures(naming), 3); /* of a counter, a timer, a gauge */
+	ingest_lines(ingest, 0, line, len, &ledger);
+	assert_int_equal(naming_failures(naming), 6);
+	ingest_free(ingest);
+	store_free(store);
 	naming_free(naming);
 }
 
@@ -542,11 +583,11 @@ static void test_store(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names),	      cmocka_unit_test(test_types),
-		cmocka_unit_test(test_scale_and_ttl), cmocka_unit_test(test_observers),
-		cmocka_unit_test(test_refused),	      cmocka_unit_test(test_warnings),
-		cmocka_unit_test(test_runaway),	      cmocka_unit_test(test_speed),
-		cmocka_unit_test(test_store),
+		cmocka_unit_test(test_names),		cmocka_unit_test(test_types),
+		cmocka_unit_test(test_scale_and_ttl),	cmocka_unit_test(test_observers),
+		cmocka_unit_test(test_refused),		cmocka_unit_test(test_warnings),
+		cmocka_unit_test(test_once_for_a_line), cmocka_unit_test(test_runaway),
+		cmocka_unit_test(test_speed),		cmocka_unit_test(test_store),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,6 +19,7 @@
 struct store;
 struct series;
 struct naming;
+struct canonical_name;
 struct metric;
 
 /* What becomes of a series that a window does not hold. */
@@ -140,17 +141,26 @@ int series_add_timer(struct series *series, unsigned int window, double value, d
 int series_set_gauge(struct series *series, unsigned int window, double value);
 int series_adjust_gauge(struct series *series, unsigned int window, double delta);
 
-/* Can bytes of a line be the name of a series? 0, or -ENAMETOOLONG. Creates nothing. */
+/*
+ * What bytes of a line name, for those who ask more than once: making a name of 8 kB and hundreds
+ * of tags takes long. -ENAMETOOLONG.
+ */
+int store_name(struct store *store, enum metric_type type, const void *name, size_t name_len,
+	       const void *tags, size_t tags_len, struct canonical_name *canonical);
+/* store_series() of what store_name() made for the same type. */
+struct series *store_named_series(struct store *store, enum metric_type type,
+				  const struct canonical_name *name);
+
+/* Can bytes of a line be the name of a series? 0, or -ENAMETOOLONG. Creates and counts nothing. */
 int store_check_name(struct store *store, enum metric_type type, const void *name, size_t name_len,
 		     const void *tags, size_t tags_len);
 
 /*
  * A counter's or a gauge's value that came with its time (Unix seconds): kept as it is, for a
- * metric of its own in the snapshot of the window. -ENAMETOOLONG; -ENOSPC, there are as many as
- * may be; -ENOMEM.
+ * metric of its own in the snapshot of the window. -ENOSPC, there are as many as may be; -ENOMEM.
  */
-int store_add_stamped(struct store *store, unsigned int window, enum metric_type type, const void *name,
-		      size_t name_len, const void *tags, size_t tags_len, double value, int64_t time);
+int store_add_stamped(struct store *store, unsigned int window, enum metric_type type,
+		      const struct canonical_name *name, double value, int64_t time);
 
 struct event;
 /* Keeps a copy for the window's snapshot; a timestamp of 0 becomes the snapshot's. -ENOSPC, -ENOMEM. */

@@ -63,6 +63,7 @@ struct capture {
 	bool buckets_full, members_full, samples_full; /* in the window drained last */
 	uint8_t *batch;				       /* room for one batch of keys and values */
 	int64_t consume;			       /* bytes of the ring that this call may still take */
+	uint64_t consume_until;			       /* capture_time() at which it begins no more */
 	struct tail *tail;			       /* NULL: nobody watches lines */
 	struct senders *senders;		       /* NULL: nobody watches senders */
 	int64_t boot; /* nanoseconds of the wall clock at which CLOCK_MONOTONIC was 0 */

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+/*
+ * Series that no limit and no idleness takes away: those that the kernel has a slot for, for
+ * as long as it has, and the daemon's own, for good.
+ */
+#include <errno.h>
+#include <math.h>
+#include "core/series.h"
+
+static void series_hold(struct series *series)
+{
+	if (series->holds++)
+		return;
+	TAILQ_REMOVE(&series->store->idle[series->type], series, idle);
+	series->store->held++;
+}
+
+int store_count_self(struct store *store, unsigned int window, const char *name, uint64_t value)
+{
+	struct series *series;
+	int err = canonical_name_own(&store->name, name);
+
+	if (err)
+		return err;
+	/* Those who hit the limit are to be counted even then. */
+	series = store_find(store, METRIC_COUNTER, &store->name, SIZE_MAX);
+	if (!series)
+		return -ENOMEM;
+	/* For good, so that the daemon's own names take no room from others'. */
+	if (!series->holds)
+		series_hold(series);
+	series_fold_counter(series, window, (__int128)value * MICROS);
+	return 0;
+}
+
+struct series *store_hold_series(struct store *store, enum metric_type type, const void *name,
+				 size_t name_len, const void *tags, size_t tags_len)
+{
+	struct series *series = store_find_raw(store, type, name, name_len, tags, tags_len, SIZE_MAX);
+
+	if (series)
+		series_hold(series);
+	return series;
+}
+
+void series_inherit(struct series *to, const struct series *from)
+{
+	struct sum *value = &to->state.gauge.value;
+
+	if (to->type == METRIC_GAUGE && to != from && !value->micros && !(fabsl(value->rest) > 0) &&
+	    !series_is_touched(to))
+		*value = from->state.gauge.value;
+}
+
+bool series_is_shared(const struct series *series)
+{
+	return series->holds > 1;
+}
+
+void series_release(struct series *series)
+{
+	if (--series->holds)
+		return;
+	series->store->held--;
+	series->touched_at = series->store->closings;
+	TAILQ_INSERT_TAIL(&series->store->idle[series->type], series, idle);
+	if (series->store->count - series->store->held > series->store->options.series_max)
+		store_evict(series->store);
+}
