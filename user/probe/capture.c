@@ -355,6 +355,7 @@ int capture_close_window(struct capture *capture, unsigned int *window, struct e
 	*window = closed;
 	sockets_close_window(capture, closed);
 	watch_window(capture, &capture->own[closed]);
+	capture->buckets_full = capture->members_full = capture->samples_full = false;
 	slots_retire(capture);
 	capture->closings++;
 	close_ledger(capture, closed);

@@ -157,15 +157,16 @@ static int drain_samples(struct capture *capture, unsigned int window)
 	struct series *series;
 	int err = 0;
 
-	for (i = 0; i < used && i < max && !err; i++) {
+	for (i = 0; i < used && i < max; i++) {
 		sample = area_at(&capture->samples, (size_t)window * max + i);
 		if (!sample->weight)
 			continue;
 		series = slot_series(capture, METRIC_TIMER, sample->cell);
-		err = series ? series_fold_sample(series, window, sample->value, sample->weight) : -ENOMEM;
+		err = (series ? series_fold_sample(series, window, sample->value, sample->weight) : -ENOMEM)
+			      ?: err;
 		*sample = (struct raw_sample){};
 	}
-	capture->samples_full = used >= max;
+	capture->samples_full |= used >= max;
 	capture->skeleton->bss->samples_used[window] = 0;
 	return err;
 }
@@ -191,7 +192,7 @@ static int take_member(struct capture *capture, unsigned int window, const void 
 	return series ? series_fold_member(series, window, hash) : -ENOMEM;
 }
 
-/* Drains a hash map. Every entry is taken out even when one cannot be kept. *full: there was no room left. */
+/* Drains a hash map. Every entry is taken out even when one cannot be kept. *full becomes true when there was no room left. */
 static int drain_hash(struct capture *capture, unsigned int window, const struct bpf_map *map,
 		      int (*take)(struct capture *, unsigned int, const void *, const void *, uint32_t),
 		      bool *full)
@@ -215,7 +216,7 @@ static int drain_hash(struct capture *capture, unsigned int window, const struct
 		first = false;
 		total += count;
 	} while (!err);
-	*full = total >= bpf_map__max_entries(map);
+	*full |= total >= bpf_map__max_entries(map);
 	return kept;
 }
 

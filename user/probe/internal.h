@@ -60,7 +60,7 @@ struct capture {
 	struct ledger own[WINDOWS];  /* what the daemon counted, by window */
 	struct ledger closed, total; /* of the window closed last; of all that were closed */
 	uint64_t misses;	     /* accounted for */
-	bool buckets_full, members_full, samples_full; /* in the window drained last */
+	bool buckets_full, members_full, samples_full; /* since the last closing */
 	uint8_t *batch;				       /* room for one batch of keys and values */
 	int64_t consume;			       /* bytes of the ring that this call may still take */
 	uint64_t consume_until;			       /* capture_time() at which it begins no more */
