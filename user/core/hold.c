@@ -43,15 +43,6 @@ struct series *store_hold_series(struct store *store, enum metric_type type, con
 	return series;
 }
 
-void series_inherit(struct series *to, const struct series *from)
-{
-	struct sum *value = &to->state.gauge.value;
-
-	if (to->type == METRIC_GAUGE && to != from && !value->micros && !(fabsl(value->rest) > 0) &&
-	    !series_is_touched(to))
-		*value = from->state.gauge.value;
-}
-
 bool series_is_shared(const struct series *series)
 {
 	return series->holds > 1;
@@ -66,4 +57,23 @@ void series_release(struct series *series)
 	TAILQ_INSERT_TAIL(&series->store->idle[series->type], series, idle);
 	if (series->store->count - series->store->held > series->store->options.series_max)
 		store_evict(series->store);
+}
+
+static void gauge_inherit(struct series *to, const struct series *from)
+{
+	struct sum *value = &to->state.gauge.value;
+
+	if (to != from && !value->micros && !(fabsl(value->rest) > 0) && !series_is_touched(to))
+		*value = from->state.gauge.value;
+}
+
+void series_rename(struct series *from, struct series *to)
+{
+	if (to && to->type == METRIC_GAUGE)
+		gauge_inherit(to, from);
+	if (from->holds == 1) { /* and so not by `to` */
+		series_forget(from);
+		from->renamed = true;
+	}
+	series_release(from);
 }

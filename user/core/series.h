@@ -53,6 +53,7 @@ struct series {
 	/* Of the last snapshot that held an observation of it; closed_at is of store->closings, too. */
 	bool known; /* there is one, and it was not forgotten since */
 	bool forgotten;
+	bool renamed; /* nobody was called so when names were made last: what a window still holds is its last */
 	uint64_t closed_at;
 	int64_t closed_time; /* of store->time */
 	uint64_t hash;

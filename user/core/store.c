@@ -255,8 +255,10 @@ struct series *store_find(struct store *store, enum metric_type type, const stru
 	uint64_t hash = name_hash(store, type, name);
 	struct series *series = table_find(store, type, name, hash);
 
-	if (series)
+	if (series) {
+		series->renamed = false;
 		return series;
+	}
 	if (store->count - store->held >= series_max && !store_evict(store)) {
 		errno = ENOSPC;
 		return NULL;

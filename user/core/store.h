@@ -103,8 +103,11 @@ struct series *store_series(struct store *store, enum metric_type type, const vo
 struct series *store_hold_series(struct store *store, enum metric_type type, const void *name,
 				 size_t name_len, const void *tags, size_t tags_len);
 void series_release(struct series *series);
-/* One gauge under a new name: `to` goes on from the value of `from`, unless it has one itself. */
-void series_inherit(struct series *to, const struct series *from);
+/*
+ * Releases `from`, which is called `to` from now on, NULL: nothing. A gauge goes on from its value,
+ * unless there is one of that name. If nobody else holds it, the old name is forgotten.
+ */
+void series_rename(struct series *from, struct series *to);
 /* Does the kernel know it under several spellings, in several cells? */
 bool series_is_shared(const struct series *series);
 
