@@ -33,7 +33,7 @@ struct observation {
 	double value;  /* finite, in units; 0 for a set */
 	double weight; /* 1/rate; value times weight is finite */
 	int64_t time;  /* Unix seconds, as sent behind "T"; 0: none */
-	/* The value of a set, readable to the end of its last 8 bytes; until the next line_begin(). */
+	/* The value of a set, at least a byte, readable to the end of its last 8 bytes; until the next line_begin(). */
 	const uint8_t *member;
 	size_t member_len;
 };
