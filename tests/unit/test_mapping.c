@@ -580,14 +580,45 @@ static void test_store(void **state)
 	naming_free(naming);
 }
 
+/* What is dropped goes on with the window. And what the daemon says of itself is not mapped. */
+static void test_carried(void **state)
+{
+	struct naming *naming = naming_of(MAPPINGS RULE("*", "x") "  action: drop\n");
+	struct store_options options = { .series_max = 1, .set_exact_max = 10 };
+	struct store *store = store_new(&options);
+	struct ingest *ingest = ingest_new(store);
+	struct ledger ledger = {};
+	struct snapshot *snapshot;
+
+	(void)state;
+	store_set_naming(store, naming);
+	ingest_lines(ingest, 0, "a:1:2|c|T1", 10, &ledger);
+	assert_int_equal(store_dropped(store, 0), 2);
+	assert_int_equal(store_carry(store, 0, 1), 0);
+	assert_int_equal(store_dropped(store, 0), 0);
+	assert_int_equal(store_dropped(store, 1), 2);
+	ingest_lines(ingest, 1, "b:1|g", 5, &ledger); /* now there are as many series as may be */
+	assert_int_equal(store_set_self(store, 1, "own", 2.5), 0);
+	assert_int_equal(store_set_self(store, 1, "own", 3.5), 0);
+	snapshot = store_close(store, 1, 1, 1);
+	assert_int_equal(snapshot->count, 1);
+	assert_string_equal(snapshot->metrics[0].name, "own");
+	assert_near(snapshot->metrics[0].gauge, 3.5);
+	snapshot_free(snapshot);
+	ingest_free(ingest);
+	store_free(store);
+	naming_free(naming);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names),		cmocka_unit_test(test_types),
-		cmocka_unit_test(test_scale_and_ttl),	cmocka_unit_test(test_observers),
-		cmocka_unit_test(test_refused),		cmocka_unit_test(test_warnings),
-		cmocka_unit_test(test_once_for_a_line), cmocka_unit_test(test_runaway),
-		cmocka_unit_test(test_speed),		cmocka_unit_test(test_store),
+		cmocka_unit_test(test_names),	      cmocka_unit_test(test_types),
+		cmocka_unit_test(test_scale_and_ttl), cmocka_unit_test(test_observers),
+		cmocka_unit_test(test_refused),	      cmocka_unit_test(test_warnings),
+		cmocka_unit_test(test_carried),	      cmocka_unit_test(test_once_for_a_line),
+		cmocka_unit_test(test_runaway),	      cmocka_unit_test(test_speed),
+		cmocka_unit_test(test_store),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

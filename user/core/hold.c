@@ -15,22 +15,35 @@ static void series_hold(struct series *series)
 	series->store->held++;
 }
 
-int store_count_self(struct store *store, unsigned int window, const char *name, uint64_t value)
+/* One of the daemon's own. Held for good, so that its names take no room from others'. */
+static struct series *series_own(struct store *store, enum metric_type type, const char *name)
 {
 	struct series *series;
-	int err = canonical_name_own(&store->name, name);
 
-	if (err)
-		return err;
+	if (canonical_name_own(&store->name, name))
+		return NULL;
 	/* Those who hit the limit are to be counted even then. */
-	series = store_find(store, METRIC_COUNTER, &store->name, SIZE_MAX);
+	series = store_find(store, type, &store->name, SIZE_MAX);
+	if (series && !series->holds)
+		series_hold(series);
+	return series;
+}
+
+int store_count_self(struct store *store, unsigned int window, const char *name, uint64_t value)
+{
+	struct series *series = series_own(store, METRIC_COUNTER, name);
+
 	if (!series)
 		return -ENOMEM;
-	/* For good, so that the daemon's own names take no room from others'. */
-	if (!series->holds)
-		series_hold(series);
 	series_fold_counter(series, window, (__int128)value * MICROS);
 	return 0;
+}
+
+int store_set_self(struct store *store, unsigned int window, const char *name, double value)
+{
+	struct series *series = series_own(store, METRIC_GAUGE, name);
+
+	return series ? series_set_gauge(series, window, value) : -ENOMEM;
 }
 
 struct series *store_hold_series(struct store *store, enum metric_type type, const void *name,

@@ -61,16 +61,11 @@ void ingest_set_time(struct ingest *ingest, int64_t now)
 static int add_member(struct ingest *ingest, struct series *series, unsigned int window,
 		      const struct observation *seen)
 {
-	static const unsigned char zero[8] =
-		"0"; /* what statsd takes `users:|s` for; read by words of 8 bytes */
 	const __u64 key[2] = { ingest->key[0], ingest->key[1] };
 	__u64 hash[2];
 	uint64_t words[2];
 
-	if (seen->member_len)
-		hash_value(key, seen->member, (__u32)seen->member_len, hash);
-	else
-		hash_value(key, zero, 1, hash);
+	hash_value(key, seen->member, (__u32)seen->member_len, hash);
 	words[0] = hash[0];
 	words[1] = hash[1];
 	return series_fold_member(series, window, words);

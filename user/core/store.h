@@ -178,6 +178,9 @@ int store_count_self(struct store *store, unsigned int window, const char *name,
  */
 uint64_t store_dropped(const struct store *store, unsigned int window);
 
+/* Sets a gauge of the daemon's own. -ENOMEM. */
+int store_set_self(struct store *store, unsigned int window, const char *name, double value);
+
 struct snapshot;
 /*
  * Ends `window`: computes a snapshot of every series touched in it (the caller frees it
@@ -214,8 +217,15 @@ struct window_view {
 	double scale; /* what the mapping wants the samples times; those of `metric` are */
 };
 
-/* Shows every series that has something in `window` or is remembered, sorted as in a snapshot. -ENOMEM. */
-int store_visit_window(const struct store *store, unsigned int window,
+/* What somebody wants to see of a window; the rest costs nothing. */
+struct visit_filter {
+	unsigned int types; /* 1U << enum metric_type, ... */
+	bool idle;	    /* series that are remembered, too */
+};
+#define VISIT_ALL_TYPES ((1U << METRIC_TYPES) - 1)
+
+/* Shows the series that have something in `window` or are remembered, sorted as in a snapshot. -ENOMEM. */
+int store_visit_window(const struct store *store, unsigned int window, const struct visit_filter *filter,
 		       void (*visit)(void *context, const struct window_view *view), void *context);
 
 /*
