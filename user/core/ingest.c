@@ -192,6 +192,7 @@ static void ingest_line(struct ingest *ingest, unsigned int window, const uint8_
 /* What ingest_event() would find. */
 static size_t explain_event(struct ingest *ingest, const void *line, size_t len, struct line_fault *fault)
 {
+	fault->why = NULL;
 	fault->reason = event_parse(&ingest->event, line, len, &fault->at);
 	return fault->reason != LEDGER_LINES_ACCEPTED;
 }
@@ -209,6 +210,7 @@ static void check_value_name(struct ingest *ingest, struct observation *seen)
 	if (resolved->err) {
 		seen->verdict = LEDGER_LINES_TOO_LONG;
 		seen->at = 0;
+		seen->why = NULL;
 	}
 }
 
@@ -232,7 +234,7 @@ size_t ingest_explain(struct ingest *ingest, const void *line, size_t len, int64
 		if (seen.verdict == LEDGER_LINES_ACCEPTED)
 			continue;
 		if (count < max)
-			faults[count] = (struct line_fault){ seen.verdict, seen.at };
+			faults[count] = (struct line_fault){ seen.verdict, seen.at, seen.why };
 		count++;
 	}
 	return count;
