@@ -107,6 +107,8 @@ static void hits_view(void *context, const struct window_view *view)
 		*(double *)context = view->metric->counter;
 }
 
+static const struct visit_filter all = { .types = VISIT_ALL_TYPES, .idle = true };
+
 /* One turn of what a daemon does, by chance. */
 static void turn_take(struct capture *capture, struct store *store, struct totals *totals)
 {
@@ -125,8 +127,8 @@ static void turn_take(struct capture *capture, struct store *store, struct total
 		if (capture_gather(capture, &error))
 			fail_msg("%s", error.text);
 		/* Somebody sends all the time: the window that is open holds something now. */
-		assert_int_equal(store_visit_window(store, capture_open_window(capture), hits_view, &open),
-				 0);
+		assert_int_equal(
+			store_visit_window(store, capture_open_window(capture), &all, hits_view, &open), 0);
 		totals->looks += open > 0;
 		break;
 	}

@@ -139,6 +139,20 @@ def test_sets_and_histograms(console):
         assert "s" not in window.names() and window.last("t")["samples"] == 2
 
 
+def test_looking_does_not_hide_a_full_map(console):
+    """What the flush would warn of it does, also when somebody looked in between."""
+    one, port = console("limits.members=20")
+    for index in range(100):
+        send("sendto", f"u:{index}|s", port=one.port)
+    with Talk(port) as talk:
+        talk.ask("stats")
+    assert one.flush().last("u")["estimated"]
+    assert one.log().count("sets are estimated before limits.set_exact is reached") == 1
+    send("sendto", "u:1|s", port=one.port)
+    one.flush()
+    assert one.log().count("sets are estimated before limits.set_exact is reached") == 1
+
+
 def test_deleted_is_not_flushed(console):
     one, port = console()
     with Talk(port) as talk:

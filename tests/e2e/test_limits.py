@@ -116,6 +116,18 @@ def test_gauge_order_across_the_slow_path(start):
     assert one.flush().last("order")["value"] == 10
 
 
+def test_gauges_that_come_and_go_leave_the_others_fast(start):
+    """When the slot of one is given to another, only what is new takes the slow path, for a window."""
+    one = start()
+    slow = []
+    for index in range(66):
+        send("sendto", "\n".join([f"new.{index}:1|g", f"c.{index}:1|c"] + [f"old.{i}:{index}|g" for i in range(20)]), port=one.port)
+        window = one.flush()
+        assert window.last("old.19")["value"] == index and window.last(f"new.{index}")["value"] == 1
+        slow.append(window.count("slow.lines"))
+    assert slow[0] == 0 and max(slow) == slow[-1] == 1
+
+
 def test_deltas_from_many_threads(start):
     one = start()
     sent = flood_result(flood("crowd", "-T", "-k", 8, "-n", 4000, port=one.port))

@@ -3,7 +3,7 @@
 import subprocess
 
 from carbon import FakeCarbon, assert_lines_valid
-from daemon import KSTATSD, send
+from daemon import KSTATSD, assert_ledger_balances, send
 
 
 def write(path, text):
@@ -76,6 +76,45 @@ def test_reload_renames_what_the_kernel_holds(start, tmp_path):
     assert refused.returncode != 0 and f"{path}:1: mappings[0].name: is missing" in refused.stderr
     send("sendto", "a.count:8|c", port=one.port)
     assert one.flush().counter("behind;what=count") == 8
+
+
+def test_old_names_are_not_sent_again_after_a_reload(start, tmp_path):
+    """Where idle series are sent again, those whose name is another one now are not, and a gauge goes on."""
+    path = tmp_path / "m.yml"
+    one = start(write(path, "mappings: [{match: 'a.*', name: before, labels: {what: $1}}]"), "delete_idle=false")
+    send("sendto", "a.count:1|c\na.time:5|ms\na.gauge:10|g\na.set:x|s\nother:1|c\nold:3|g", port=one.port)
+    one.flush()
+    path.write_text("mappings: [{match: 'a.*', name: behind, labels: {what: $1}}]")
+    assert one.ask("reload").returncode == 0
+    one.flush()
+    send("sendto", "a.count:4|c\na.gauge:+1|g", port=one.port)
+    window = one.flush()
+    assert window.names() == {"behind;what=count", "behind;what=gauge", "other", "old"}
+    assert window.last("behind;what=gauge")["value"] == 11
+    window = one.flush()
+    assert window.names() == {"behind;what=count", "behind;what=gauge", "other", "old"}
+    assert window.counter("behind;what=count") == 0
+
+
+def test_a_rule_that_makes_too_much_of_a_name(start, tmp_path):
+    """Its series are rejected, counted and told of once; everything else goes on, and so do they after a reload."""
+    path = tmp_path / "m.yml"
+    one = start(write(path, "mappings: [{match: 'a.*', name: '" + "$1" * 200 + "'}]"))
+    name = "a." + "x" * 100
+    for _ in range(2):
+        send("sendto", f"{name}:1|c\n{name}:5|ms\n{name}:6|ms\n{name}:10|g\n{name}:x|s\nother:1|c", port=one.port)
+        window = one.flush()
+        assert window.names() == {"other"}
+        assert window.count("lines.rejected.too_long") == 5
+        assert_ledger_balances(window.ledger)
+    assert one.flush().count("lines.rejected.too_long") == 0
+    assert one.log().count("the mapping makes a name of more than 8 kB") == 1
+    assert "out of memory" not in one.log()
+    path.write_text("mappings: []")
+    assert one.ask("reload").returncode == 0
+    one.flush()
+    send("sendto", f"{name}:7|c", port=one.port)
+    assert one.flush().counter(name) == 7
 
 
 def test_reload_of_settings(tmp_path, start):

@@ -75,6 +75,7 @@ FAULTS = [
     ("hits:1|c|@2", "2", "rate"),
     (":1|c", ":1", "name"),
     ("a.long.name:12,5|g", "12,5", "value"),
+    ("page.load:-5|ms", "-5", "value"),
 ]
 
 
@@ -94,6 +95,7 @@ def test_rejected(daemon, sendto, slow):
         column = len(fault) - len(fault.lstrip(" "))
         assert fault[column] == "^"
         assert shown[column:].startswith(under), f"\n{shown}\n{fault}"
+    assert "^ a timer in ms must not be negative (" in lines[2 * len(FAULTS) - 1]
 
 
 def test_caret_behind_escapes(daemon, sendto):

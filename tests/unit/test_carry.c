@@ -262,12 +262,19 @@ static void view_print(void *context, const struct window_view *view)
 					       " %g", view->samples[i].value);
 }
 
-static void assert_window(struct store *store, unsigned int window, const char *wanted)
+static void assert_filtered(struct store *store, unsigned int window, unsigned int types, bool idle,
+			    const char *wanted)
 {
+	const struct visit_filter filter = { .types = types, .idle = idle };
 	struct text text = {};
 
-	assert_int_equal(store_visit_window(store, window, view_print, &text), 0);
+	assert_int_equal(store_visit_window(store, window, &filter, view_print, &text), 0);
 	assert_string_equal(text.text, wanted);
+}
+
+static void assert_window(struct store *store, unsigned int window, const char *wanted)
+{
+	assert_filtered(store, window, VISIT_ALL_TYPES, true, wanted);
 }
 
 static void fill(struct store *store, unsigned int window)
@@ -302,6 +309,9 @@ static void test_visit(void **state)
 	assert_window(store, 1, "g.g; 8");
 	store_set_idle(store, &(struct idle_options){ .sent = { true } });
 	assert_window(store, 1, "c.a.x; 0 idle, c.a.y.z; 0 idle, c.b; 0 idle, c.b;k=v 0 idle, g.g; 8");
+	assert_filtered(store, 1, 1U << METRIC_GAUGE, true, "g.g; 8");
+	assert_filtered(store, 1, VISIT_ALL_TYPES, false, "g.g; 8");
+	assert_filtered(store, 1, 1U << METRIC_COUNTER | 1U << METRIC_TIMER, false, "");
 	store_free(store);
 }
 

@@ -259,6 +259,37 @@ static void test_held_is_forgotten(void **state)
 	store_free(store);
 }
 
+/* A name that nobody has any more is not sent again, also if the window that is open holds the last of it. */
+static void test_renamed(void **state)
+{
+	struct store *store = new_store("cg", 0, 0, 100);
+	struct series *spellings[2], *gauge = store_hold_series(store, METRIC_GAUGE, "g", 1, NULL, 0);
+
+	(void)state;
+	for (int i = 0; i < 2; i++)
+		spellings[i] = store_hold_series(store, METRIC_COUNTER, "c", 1, NULL, 0);
+	series_fold_gauge(gauge, 0, true, 7000000);
+	observe(store, 0, METRIC_COUNTER, "c");
+	assert_string_equal(sent(store, 0, 10), "c.c 5, g.g 7");
+	observe(store, 1, METRIC_COUNTER, "c");
+	series_rename(spellings[0], store_hold_series(store, METRIC_COUNTER, "d", 1, NULL, 0));
+	series_rename(gauge, store_hold_series(store, METRIC_GAUGE, "h", 1, NULL, 0));
+	/* One spelling of the counter still has the old name; then it has none. */
+	assert_string_equal(sent(store, 1, 10), "c.c 5");
+	assert_string_equal(sent(store, 0, 10), "c.c 0 idle");
+	observe(store, 1, METRIC_COUNTER, "c");
+	observe(store, 1, METRIC_COUNTER, "d");
+	observe(store, 1, METRIC_GAUGE, "h");
+	series_rename(spellings[1], NULL);
+	assert_string_equal(sent(store, 1, 10), "c.c 5, c.d 5, g.h 12");
+	assert_string_equal(sent(store, 0, 10), "c.d 0 idle, g.h 12 idle");
+	/* Whoever uses the name again has it again. */
+	observe(store, 1, METRIC_COUNTER, "c");
+	assert_string_equal(sent(store, 1, 10), "c.c 5, c.d 0 idle, g.h 12 idle");
+	assert_string_equal(sent(store, 0, 10), "c.c 0 idle, c.d 0 idle, g.h 12 idle");
+	store_free(store);
+}
+
 static void test_changed_while_running(void **state)
 {
 	const struct idle_options all = { .sent = { true, true, true, true } }, none = {},
@@ -320,6 +351,7 @@ int main(void)
 		cmocka_unit_test(test_ttl),
 		cmocka_unit_test(test_slot_is_given_back),
 		cmocka_unit_test(test_held_is_forgotten),
+		cmocka_unit_test(test_renamed),
 		cmocka_unit_test(test_changed_while_running),
 		cmocka_unit_test(test_many),
 	};

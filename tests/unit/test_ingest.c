@@ -269,6 +269,33 @@ static void test_faults(void **state)
 	}
 }
 
+static void test_why(void **state)
+{
+	static const struct {
+		const char *line, *why;
+	} cases[] = {
+		{ "a:-5|ms", "a timer in ms must not be negative" },
+		{ "a:-1e300|ms", "a timer in ms must not be negative" },
+		{ "a:1:-5|ms", "a timer in ms must not be negative" },
+		{ "a:-x|ms", NULL },
+		{ "a:x|ms", NULL },
+		{ "a:1|c|@ 0.5", "blank before the rate" },
+		{ "a:1|c|@2", NULL },
+		{ "_sc|a", NULL },
+	};
+	struct line_fault fault;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(ingest_explain(ingest, cases[i].line, strlen(cases[i].line), NOW, &fault, 1),
+				 1);
+		if (!cases[i].why)
+			assert_null(fault.why);
+		else
+			assert_string_equal(fault.why, cases[i].why);
+	}
+}
+
 static void test_good_lines_have_no_fault(void **state)
 {
 	static const char *const good[] = {
@@ -432,6 +459,7 @@ int main(void)
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_fields),
 		cmocka_unit_test(test_faults),
+		cmocka_unit_test_setup_teardown(test_why, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_good_lines_have_no_fault, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_too_long, setup, teardown),
 		cmocka_unit_test(test_events),

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <cmocka.h>
 #include "cli/mapping_file.h"
+#include "core/ingest.h"
 #include "core/naming.h"
 #include "core/snapshot.h"
 #include "core/store.h"
@@ -386,6 +387,7 @@ static void test_runaway(void **state)
 		naming_of(MAPPINGS RULE("^(a+)+(a+)+(a+)+$", "x") REGEX RULE("b$", "y") REGEX);
 	const char *name = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab";
 	double began = seconds(), first;
+	static struct canonical_name looked;
 
 	(void)state;
 	assert_named(naming, METRIC_COUNTER, name, name);
@@ -396,11 +398,50 @@ static void test_runaway(void **state)
 	print_message("given up after %.2f ms\n", first * 1e3);
 	assert_true(first < 0.5);
 	assert_named(naming, METRIC_COUNTER, "cb", "y");
+	/* Who looks first does not count, and does not keep the other from being counted. */
+	naming_look(naming, METRIC_TIMER, &looked, name, strlen(name), "", 0);
+	naming_look(naming, METRIC_TIMER, &looked, name, strlen(name), "", 0);
+	assert_int_equal(naming_failures(naming), 1);
+	assert_named(naming, METRIC_TIMER, name, name);
+	assert_int_equal(naming_failures(naming), 2);
+	assert_named(naming, METRIC_TIMER, name, name);
+	assert_int_equal(naming_failures(naming), 2);
 	/* So is a rule that makes nothing of a name. */
 	naming_free(naming);
 	naming = naming_of(MAPPINGS RULE("a.*", "$1"));
 	assert_named(naming, METRIC_COUNTER, "a.", "a");
 	assert_int_equal(naming_failures(naming), 1);
+	naming_free(naming);
+}
+
+/* A line of 2000 values asks for its name once, not once for each of them. */
+static void test_once_for_a_line(void **state)
+{
+	struct naming *naming = naming_of(MAPPINGS RULE("^a(x*)b$", "$1") REGEX);
+	struct store_options options = { .series_max = 10, .set_exact_max = 10 };
+	struct store *store = store_new(&options);
+	struct ingest *ingest = ingest_new(store);
+	struct ledger ledger = {};
+	char line[5000] = "ab";
+	size_t len = 2;
+
+	(void)state;
+	store_set_naming(store, naming);
+	for (size_t i = 0; i < 1000; i++)
+		len += (size_t)sprintf(line + len, "%s", ":1");
+	len += (size_t)sprintf(line + len, "|c");
+	for (size_t i = 0; i < 200; i++)
+		len += (size_t)sprintf(line + len, ":1|ms:1|c");
+	len += (size_t)sprintf(line + len, ":1:1|g|T1");
+	ingest_explain(ingest, line, len, 1, NULL, 0);
+	assert_int_equal(naming_failures(naming), 0); /* who looks on changes nothing */
+	ingest_lines(ingest, 0, line, len, &ledger);
+	assert_int_equal(ledger.n[LEDGER_LINES_ACCEPTED], 1402);
+	assert_int_equal(naming_failures(naming), 3); /* of a counter, a timer, a gauge */
+	ingest_lines(ingest, 0, line, len, &ledger);
+	assert_int_equal(naming_failures(naming), 6);
+	ingest_free(ingest);
+	store_free(store);
 	naming_free(naming);
 }
 
@@ -539,12 +580,43 @@ static void test_store(void **state)
 	naming_free(naming);
 }
 
+/* What is dropped goes on with the window. And what the daemon says of itself is not mapped. */
+static void test_carried(void **state)
+{
+	struct naming *naming = naming_of(MAPPINGS RULE("*", "x") "  action: drop\n");
+	struct store_options options = { .series_max = 1, .set_exact_max = 10 };
+	struct store *store = store_new(&options);
+	struct ingest *ingest = ingest_new(store);
+	struct ledger ledger = {};
+	struct snapshot *snapshot;
+
+	(void)state;
+	store_set_naming(store, naming);
+	ingest_lines(ingest, 0, "a:1:2|c|T1", 10, &ledger);
+	assert_int_equal(store_dropped(store, 0), 2);
+	assert_int_equal(store_carry(store, 0, 1), 0);
+	assert_int_equal(store_dropped(store, 0), 0);
+	assert_int_equal(store_dropped(store, 1), 2);
+	ingest_lines(ingest, 1, "b:1|g", 5, &ledger); /* now there are as many series as may be */
+	assert_int_equal(store_set_self(store, 1, "own", 2.5), 0);
+	assert_int_equal(store_set_self(store, 1, "own", 3.5), 0);
+	snapshot = store_close(store, 1, 1, 1);
+	assert_int_equal(snapshot->count, 1);
+	assert_string_equal(snapshot->metrics[0].name, "own");
+	assert_near(snapshot->metrics[0].gauge, 3.5);
+	snapshot_free(snapshot);
+	ingest_free(ingest);
+	store_free(store);
+	naming_free(naming);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),	      cmocka_unit_test(test_types),
 		cmocka_unit_test(test_scale_and_ttl), cmocka_unit_test(test_observers),
 		cmocka_unit_test(test_refused),	      cmocka_unit_test(test_warnings),
+		cmocka_unit_test(test_carried),	      cmocka_unit_test(test_once_for_a_line),
 		cmocka_unit_test(test_runaway),	      cmocka_unit_test(test_speed),
 		cmocka_unit_test(test_store),
 	};

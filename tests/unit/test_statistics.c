@@ -451,6 +451,39 @@ static void check_fractions(bool exact, double tolerance)
 	}
 }
 
+static void assert_timer_is_numbers(const struct timer_stats *timer)
+{
+	assert_false(isnan(timer->mean) || isnan(timer->sum) || isnan(timer->sum_squares) ||
+		     isnan(timer->median) || isnan(timer->std) || isnan(timer->upper) || isnan(timer->lower));
+}
+
+/* Weights that sum to infinity: each number is one, or infinite. */
+static void test_endless_weights(void **state)
+{
+	static const double values[] = { 0, 1, -5, 1e300 }, wanted[] = { 90, -10, 50 };
+	struct percentile_stats percentiles[3];
+	struct timer_stats stats;
+
+	(void)state;
+	for (size_t i = 0; i < 8; i++) {
+		struct timer_window timer = {};
+
+		for (int times = 0; times < 3; times++) {
+			timer_add(&timer, values[i / 2], 1e308, i & 1);
+			timer_add(&timer, -values[i / 2], 1e307, i & 1);
+		}
+		timer.received = 6;
+		statistics_compute(&timer, wanted, 3, &stats, percentiles);
+		assert_timer_is_numbers(&stats);
+		for (size_t j = 0; j < 3; j++) {
+			assert_int_equal(percentiles[j].count, UINT64_MAX);
+			assert_false(isnan(percentiles[j].mean) || isnan(percentiles[j].sum) ||
+				     isnan(percentiles[j].boundary) || isnan(percentiles[j].sum_squares));
+		}
+		timer_window_release(&timer);
+	}
+}
+
 static void test_fractions(void **state)
 {
 	(void)state;
@@ -592,11 +625,17 @@ static void test_weighted_bins(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_cases_exact),   cmocka_unit_test(test_cases_histogram),
-		cmocka_unit_test(test_shapes),	      cmocka_unit_test(test_mixed_signs),
-		cmocka_unit_test(test_monotonic),     cmocka_unit_test(test_weights),
-		cmocka_unit_test(test_fractions),     cmocka_unit_test(test_round_half_up),
-		cmocka_unit_test(test_part),	      cmocka_unit_test(test_bins),
+		cmocka_unit_test(test_cases_exact),
+		cmocka_unit_test(test_cases_histogram),
+		cmocka_unit_test(test_shapes),
+		cmocka_unit_test(test_mixed_signs),
+		cmocka_unit_test(test_monotonic),
+		cmocka_unit_test(test_weights),
+		cmocka_unit_test(test_endless_weights),
+		cmocka_unit_test(test_fractions),
+		cmocka_unit_test(test_round_half_up),
+		cmocka_unit_test(test_part),
+		cmocka_unit_test(test_bins),
 		cmocka_unit_test(test_weighted_bins),
 	};
 

@@ -174,8 +174,7 @@ static void show_series(void *context, const struct window_view *view)
 	struct inspect *inspect = &showing->inspect;
 	char key[SHOWN_KEY_BYTES];
 
-	if (metric->type != showing->type ||
-	    (metric->type == METRIC_COUNTER && is_own(showing->daemon, metric->name)))
+	if (metric->type == METRIC_COUNTER && is_own(showing->daemon, metric->name))
 		return;
 	snprintf(key, sizeof(key), "%s%s%s", metric->name, *metric->tags ? ";" : "", metric->tags);
 	switch (metric->type) {
@@ -221,6 +220,7 @@ static void show_own(struct showing *showing)
 
 static void answer_type(struct daemon *daemon, enum metric_type type, struct text *text)
 {
+	const struct visit_filter filter = { .types = 1U << type, .idle = true };
 	struct showing showing = { .daemon = daemon, .type = type };
 
 	if (!gather(daemon)) {
@@ -228,7 +228,8 @@ static void answer_type(struct daemon *daemon, enum metric_type type, struct tex
 		return;
 	}
 	show_own(&showing);
-	if (store_visit_window(daemon->store, capture_open_window(daemon->capture), show_series, &showing))
+	if (store_visit_window(daemon->store, capture_open_window(daemon->capture), &filter, show_series,
+			       &showing))
 		showing.inspect.entries.failed = true;
 	inspect_finish(&showing.inspect, text);
 	text_add_string(text, "\n" END);

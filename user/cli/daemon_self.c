@@ -4,7 +4,6 @@
  * chooses from: its own (kstatsd.*, with the ledger) and statsd's (statsd.*), made of the same
  * ledger. numStats and its like are the Graphite formatter's.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include "cli/daemon.h"
@@ -113,17 +112,13 @@ static void statsd_name(const struct daemon *daemon, const char *name, char text
 static int statsd_lag(struct daemon *daemon, unsigned int window, int64_t timestamp)
 {
 	double interval = (double)daemon->config.interval / NS_PER_SECOND;
-	struct series *series;
 	char name[OWN_NAME_MAX];
 
 	if (!daemon->last_flush.timestamp)
 		return 0;
 	statsd_name(daemon, "timestamp_lag", name);
-	series = store_series(daemon->store, METRIC_GAUGE, name, strlen(name), "", 0);
-	if (!series) /* without room for series it is left out, as others are */
-		return errno == ENOSPC ? 0 : -ENOMEM;
-	return series_set_gauge(series, window,
-				(double)(timestamp - daemon->last_flush.timestamp) - interval);
+	return store_set_self(daemon->store, window, name,
+			      (double)(timestamp - daemon->last_flush.timestamp) - interval);
 }
 
 static int statsd_count(struct daemon *daemon, unsigned int window, int64_t timestamp)

@@ -5,7 +5,7 @@
  * is said once a second. Programs copy nothing while there is no client.
  *
  * {"time": 1700000000.123, "pid": 4711, "command": "gunicorn", "line": "page.load:abc|ms",
- *  "faults": [{"reason": "lines.rejected.value", "at": 10}]}
+ *  "faults": [{"reason": "lines.rejected.value", "at": 10}]}   and "why", where more is known than the ledger says
  *
  * A line (or command) that is no UTF-8 is sent byte by byte as U+0000 to U+00FF, with "bytes": true.
  */
@@ -100,8 +100,9 @@ static json_t *faults_pack(const struct line_fault *faults, size_t count)
 	json_t *array = json_array();
 
 	for (size_t i = 0; i < count && i < FAULTS_MAX; i++)
-		json_array_append_new(array, json_pack("{s:s, s:I}", "reason", reason_name(faults[i].reason),
-						       "at", (json_int_t)faults[i].at));
+		json_array_append_new(array,
+				      json_pack("{s:s, s:I, s:s*}", "reason", reason_name(faults[i].reason),
+						"at", (json_int_t)faults[i].at, "why", faults[i].why));
 	return array;
 }
 

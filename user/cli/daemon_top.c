@@ -29,7 +29,7 @@ static void tops_visit(void *context, const struct window_view *view)
 {
 	struct tops *tops = context;
 
-	if (!view->metric->idle && !tops->err)
+	if (!tops->err)
 		tops->err = busy_look_add(&tops->look, view->metric);
 }
 
@@ -44,6 +44,7 @@ static void senders_visit(void *context, uint32_t pid, const struct sender *send
 /* Looks at everything anew. */
 static int tops_look(struct tops *tops, struct error *error)
 {
+	const struct visit_filter filter = { .types = VISIT_ALL_TYPES };
 	struct daemon *daemon = tops->daemon;
 	struct busy_look before;
 	int64_t looked = tops->looked;
@@ -64,7 +65,8 @@ static int tops_look(struct tops *tops, struct error *error)
 	before = tops->look;
 	tops->look = (struct busy_look){};
 	tops->err = 0;
-	err = store_visit_window(daemon->store, capture_open_window(daemon->capture), tops_visit, tops);
+	err = store_visit_window(daemon->store, capture_open_window(daemon->capture), &filter, tops_visit,
+				 tops);
 	flushed = daemon->window_opened > looked;
 	busy_look_rate(&tops->look, flushed ? NULL : &before,
 		       flushed ? (double)(tops->looked - daemon->window_opened) / NS_PER_SECOND

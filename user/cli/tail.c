@@ -108,11 +108,13 @@ static void faults_print(const json_t *faults, size_t indent, const unsigned cha
 
 	json_array_foreach (faults, i, fault) {
 		const char *reason = json_string_value(json_object_get(fault, "reason"));
+		const char *why = json_string_value(json_object_get(fault, "why"));
 
 		at = (size_t)json_integer_value(json_object_get(fault, "at"));
 		reason = reason ? reason : "";
 		printf("%*s%s^ %s (%s)%s\n", (int)(indent + escape(line, at < len ? at : len, room, size)),
-		       "", paint(PAINT_FAULT), reason_meaning(reason), reason, paint(PAINT_PLAIN));
+		       "", paint(PAINT_FAULT), why ? why : reason_meaning(reason), reason,
+		       paint(PAINT_PLAIN));
 	}
 }
 

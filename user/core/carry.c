@@ -81,6 +81,8 @@ int store_carry(struct store *store, unsigned int from, unsigned int to)
 		series_touch(series, to);
 		series_reset(series, from);
 	}
+	store->dropped_stamped[to] += store->dropped_stamped[from];
+	store->dropped_stamped[from] = 0;
 	if (passing_carry(&store->passing[from], &store->passing[to]))
 		err = -ENOMEM;
 	return err;

@@ -2,7 +2,7 @@
 /*
  * An event says how many bytes its title and text have, so that they may hold anything; what
  * follows them, and all of a service check, is fields between bars. What is left of the line
- * while it is read is one piece of text.
+ * while it is read is one span of text.
  */
 #include <string.h>
 #include "core/event.h"
@@ -13,49 +13,49 @@
 #define EVENT_PREFIX "_e{"
 #define CHECK_PREFIX "_sc|"
 
-struct piece {
+struct span {
 	const uint8_t *text;
 	size_t len;
 };
 
-static bool piece_begins(const struct piece *piece, const char *prefix)
+static bool span_begins(const struct span *span, const char *prefix)
 {
-	return piece->len >= strlen(prefix) && !memcmp(piece->text, prefix, strlen(prefix));
+	return span->len >= strlen(prefix) && !memcmp(span->text, prefix, strlen(prefix));
 }
 
-static bool piece_is(const struct piece *piece, const char *text)
+static bool span_is(const struct span *span, const char *text)
 {
-	return piece->len == strlen(text) && piece_begins(piece, text);
+	return span->len == strlen(text) && span_begins(span, text);
 }
 
 /* Takes the first `len` bytes off the rest. */
-static struct piece piece_cut(struct piece *rest, size_t len)
+static struct span span_cut(struct span *rest, size_t len)
 {
-	struct piece first = { rest->text, len };
+	struct span first = { rest->text, len };
 
 	rest->text += len;
 	rest->len -= len;
 	return first;
 }
 
-static struct piece piece_behind(const struct piece *piece, size_t len)
+static struct span span_behind(const struct span *span, size_t len)
 {
-	return (struct piece){ piece->text + len, piece->len - len };
+	return (struct span){ span->text + len, span->len - len };
 }
 
 /* Takes what is before `end`, and `end`, off the rest; all of it if there is none. */
-static struct piece piece_until(struct piece *rest, char end)
+static struct span span_until(struct span *rest, char end)
 {
 	const uint8_t *found = memchr(rest->text, end, rest->len);
-	struct piece first = piece_cut(rest, found ? (size_t)(found - rest->text) : rest->len);
+	struct span first = span_cut(rest, found ? (size_t)(found - rest->text) : rest->len);
 
 	if (found)
-		piece_cut(rest, 1);
+		span_cut(rest, 1);
 	return first;
 }
 
 /* A line may end as text of the web does, "\r\n". */
-static void drop_return(struct piece *rest)
+static void drop_return(struct span *rest)
 {
 	if (rest->len && rest->text[rest->len - 1] == '\r')
 		rest->len--;
@@ -63,9 +63,9 @@ static void drop_return(struct piece *rest)
 
 bool event_is(const void *line, size_t len)
 {
-	const struct piece piece = { line, len };
+	const struct span span = { line, len };
 
-	return piece_begins(&piece, EVENT_PREFIX) || piece_begins(&piece, CHECK_PREFIX);
+	return span_begins(&span, EVENT_PREFIX) || span_begins(&span, CHECK_PREFIX);
 }
 
 /* Is it one of Unicode's C0 or C1, or DEL? `len` is that of the character. */
@@ -78,25 +78,25 @@ static bool is_control(const uint8_t *text, size_t len)
  * Copies text, made safe, into the parser. `breaks`: "\n" is a line break, else it is a blank, as
  * is every control character. "m\:" is how clients write "m:" in a message.
  */
-static const char *text_keep(struct event_parser *parser, struct piece from, bool breaks)
+static const char *text_keep(struct event_parser *parser, struct span from, bool breaks)
 {
 	char *kept = parser->text + parser->used, *to = kept;
-	struct piece taken;
+	struct span taken;
 
 	while (from.len) {
 		size_t len = utf8_length(from.text, from.len);
 
-		if (piece_begins(&from, "\\n")) {
-			piece_cut(&from, 2);
+		if (span_begins(&from, "\\n")) {
+			span_cut(&from, 2);
 			*to++ = breaks ? '\n' : ' ';
 			continue;
 		}
-		if (breaks && piece_begins(&from, "m\\:")) {
-			piece_cut(&from, 3);
+		if (breaks && span_begins(&from, "m\\:")) {
+			span_cut(&from, 3);
 			to = mempcpy(to, "m:", 2);
 			continue;
 		}
-		taken = piece_cut(&from, len ? len : 1);
+		taken = span_cut(&from, len ? len : 1);
 		if (!len)
 			to = mempcpy(to, UTF8_REPLACEMENT, sizeof(UTF8_REPLACEMENT) - 1);
 		else if (is_control(taken.text, len))
@@ -132,30 +132,29 @@ static const struct text_field check_fields[] = {
 	{},
 };
 
-static bool may_be(const struct text_field *field, const struct piece *value)
+static bool may_be(const struct text_field *field, const struct span *value)
 {
 	for (size_t i = 0; field->may[i]; i++)
-		if (piece_is(value, field->may[i]))
+		if (span_is(value, field->may[i]))
 			return true;
 	return !field->may[0];
 }
 
-static void field_take(struct event_parser *parser, const struct text_field *fields,
-		       const struct piece *field)
+static void field_take(struct event_parser *parser, const struct text_field *fields, const struct span *field)
 {
 	for (; fields->prefix; fields++) {
-		struct piece value;
+		struct span value;
 
-		if (!piece_begins(field, fields->prefix))
+		if (!span_begins(field, fields->prefix))
 			continue;
-		value = piece_behind(field, strlen(fields->prefix));
+		value = span_behind(field, strlen(fields->prefix));
 		if (may_be(fields, &value))
 			*(const char **)((char *)&parser->event + fields->offset) =
 				text_keep(parser, value, fields->breaks);
 	}
 }
 
-static int tags_take(struct event_parser *parser, const struct piece *tags)
+static int tags_take(struct event_parser *parser, const struct span *tags)
 {
 	int err = canonical_name_make(&parser->tags, "event", 5, tags->text, tags->len);
 
@@ -166,19 +165,19 @@ static int tags_take(struct event_parser *parser, const struct piece *tags)
 
 /* The fields behind what must be there. */
 static enum ledger_counter fields_take(struct event_parser *parser, const struct text_field *fields,
-				       struct piece rest)
+				       struct span rest)
 {
 	uint64_t seconds;
 
 	while (rest.len) {
-		struct piece field = piece_until(&rest, '|'), value;
+		struct span field = span_until(&rest, '|'), value;
 
-		if (piece_begins(&field, "#")) {
-			value = piece_behind(&field, 1);
+		if (span_begins(&field, "#")) {
+			value = span_behind(&field, 1);
 			if (tags_take(parser, &value))
 				return LEDGER_LINES_TOO_LONG;
-		} else if (piece_begins(&field, "d:")) {
-			value = piece_behind(&field, 2);
+		} else if (span_begins(&field, "d:")) {
+			value = span_behind(&field, 2);
 			if (!number_parse_uint64((const char *)value.text, value.len, &seconds) &&
 			    seconds <= INT64_MAX)
 				parser->event.timestamp = (int64_t)seconds;
@@ -190,9 +189,9 @@ static enum ledger_counter fields_take(struct event_parser *parser, const struct
 }
 
 /* A number of bytes up to `end`, which it takes too. False: none, or more than are left. */
-static bool length_take(struct piece *rest, char end, size_t *length)
+static bool length_take(struct span *rest, char end, size_t *length)
 {
-	struct piece digits = piece_until(rest, end);
+	struct span digits = span_until(rest, end);
 	uint64_t number;
 
 	if (number_parse_uint64((const char *)digits.text, digits.len, &number) || number > rest->len)
@@ -205,25 +204,25 @@ static bool length_take(struct piece *rest, char end, size_t *length)
  *     _e{5,4}:title|text|p:low
  *        ^^^^^ ^^^^^ ^^^^
  */
-static enum ledger_counter parse_event(struct event_parser *parser, struct piece *rest)
+static enum ledger_counter parse_event(struct event_parser *parser, struct span *rest)
 {
 	size_t title_len, text_len;
-	struct piece title, text;
+	struct span title, text;
 
-	piece_cut(rest, strlen(EVENT_PREFIX));
+	span_cut(rest, strlen(EVENT_PREFIX));
 	if (!length_take(rest, ',', &title_len) || !length_take(rest, '}', &text_len) ||
-	    !piece_begins(rest, ":"))
+	    !span_begins(rest, ":"))
 		return LEDGER_LINES_EVENT;
-	piece_cut(rest, 1);
+	span_cut(rest, 1);
 	if (!title_len || title_len > rest->len)
 		return LEDGER_LINES_EVENT;
-	title = piece_cut(rest, title_len);
-	if (!piece_begins(rest, "|") || text_len > rest->len - 1)
+	title = span_cut(rest, title_len);
+	if (!span_begins(rest, "|") || text_len > rest->len - 1)
 		return LEDGER_LINES_EVENT;
-	piece_cut(rest, 1);
-	text = piece_cut(rest, text_len);
+	span_cut(rest, 1);
+	text = span_cut(rest, text_len);
 	drop_return(rest);
-	if (rest->len && !piece_begins(rest, "|"))
+	if (rest->len && !span_begins(rest, "|"))
 		return LEDGER_LINES_EVENT;
 	parser->event.kind = EVENT_EVENT;
 	parser->event.title = text_keep(parser, title, false);
@@ -235,19 +234,19 @@ static enum ledger_counter parse_event(struct event_parser *parser, struct piece
  *     _sc|db.alive|2|m:connection refused
  *         ^^^^^^^^ ^
  */
-static enum ledger_counter parse_check(struct event_parser *parser, struct piece *rest)
+static enum ledger_counter parse_check(struct event_parser *parser, struct span *rest)
 {
-	struct piece name, status;
+	struct span name, status;
 
-	piece_cut(rest, strlen(CHECK_PREFIX));
+	span_cut(rest, strlen(CHECK_PREFIX));
 	drop_return(rest);
-	if (!rest->len || piece_begins(rest, "|"))
+	if (!rest->len || span_begins(rest, "|"))
 		return LEDGER_LINES_EVENT;
-	name = piece_until(rest, '|');
+	name = span_until(rest, '|');
 	if (!rest->len || *rest->text < '0' || *rest->text > '3')
 		return LEDGER_LINES_EVENT;
-	status = piece_cut(rest, 1);
-	if (rest->len && !piece_begins(rest, "|"))
+	status = span_cut(rest, 1);
+	if (rest->len && !span_begins(rest, "|"))
 		return LEDGER_LINES_EVENT;
 	parser->event.kind = EVENT_SERVICE_CHECK;
 	parser->event.status = (unsigned int)(*status.text - '0');
@@ -257,7 +256,7 @@ static enum ledger_counter parse_check(struct event_parser *parser, struct piece
 
 enum ledger_counter event_parse(struct event_parser *parser, const void *line, size_t len, size_t *at)
 {
-	struct piece rest = { line, len };
+	struct span rest = { line, len };
 	enum ledger_counter verdict;
 
 	*at = PAYLOAD_FAST_MAX - 1;
@@ -269,7 +268,7 @@ enum ledger_counter event_parse(struct event_parser *parser, const void *line, s
 	parser->event.priority = "";
 	parser->event.source_type = "";
 	parser->event.alert_type = "";
-	verdict = piece_begins(&rest, EVENT_PREFIX) ? parse_event(parser, &rest) : parse_check(parser, &rest);
+	verdict = span_begins(&rest, EVENT_PREFIX) ? parse_event(parser, &rest) : parse_check(parser, &rest);
 	*at = (size_t)(rest.text - (const uint8_t *)line);
 	return verdict;
 }

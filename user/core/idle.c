@@ -62,6 +62,8 @@ void series_closed(struct series *series, const struct closing *closing)
 	series->forgotten = false;
 	series->closed_at = closing->number;
 	series->closed_time = closing->time;
+	if (series->renamed)
+		series_forget(series);
 }
 
 void series_forget(struct series *series)

@@ -10,14 +10,27 @@
 #include "core/event.h"
 #include "core/ingest.h"
 #include "core/line.h"
+#include "core/name.h"
 #include "core/store.h"
 #include "hash.h"
+
+/*
+ * What the current line's name is for values of one type. A line of 8 kB may have 4000 values and
+ * a name that takes long to make, so it is made once.
+ */
+struct resolved {
+	bool is_named, is_found;
+	int err;	       /* of the name, or of finding the series */
+	struct series *series; /* folded into by this line, so that the store cannot evict it */
+	struct canonical_name name;
+};
 
 struct ingest {
 	struct store *store;
 	uint64_t key[2];
 	int64_t now;
 	struct line_reader line;
+	struct resolved resolved[METRIC_TYPES];
 	struct event_parser event;
 };
 
@@ -48,16 +61,11 @@ void ingest_set_time(struct ingest *ingest, int64_t now)
 static int add_member(struct ingest *ingest, struct series *series, unsigned int window,
 		      const struct observation *seen)
 {
-	static const unsigned char zero[8] =
-		"0"; /* what statsd takes `users:|s` for; read by words of 8 bytes */
 	const __u64 key[2] = { ingest->key[0], ingest->key[1] };
 	__u64 hash[2];
 	uint64_t words[2];
 
-	if (seen->member_len)
-		hash_value(key, seen->member, (__u32)seen->member_len, hash);
-	else
-		hash_value(key, zero, 1, hash);
+	hash_value(key, seen->member, (__u32)seen->member_len, hash);
 	words[0] = hash[0];
 	words[1] = hash[1];
 	return series_fold_member(series, window, words);
@@ -81,23 +89,64 @@ static int add_value(struct ingest *ingest, struct series *series, unsigned int 
 	}
 }
 
+/* Begins with a line. */
+static void ingest_begin(struct ingest *ingest, const void *line, size_t len, int64_t now)
+{
+	line_begin(&ingest->line, line, len, now);
+	for (size_t type = 0; type < METRIC_TYPES; type++)
+		ingest->resolved[type].is_named = ingest->resolved[type].is_found = false;
+}
+
+/* The line's name for a type; its err says whether there is one. */
+static struct resolved *resolve_name(struct ingest *ingest, enum metric_type type)
+{
+	struct resolved *resolved = &ingest->resolved[type];
+	size_t name_len, tags_len;
+	const char *name = line_name(&ingest->line, &name_len), *tags = line_tags(&ingest->line, &tags_len);
+
+	if (!resolved->is_named)
+		resolved->err =
+			store_name(ingest->store, type, name, name_len, tags, tags_len, &resolved->name);
+	resolved->is_named = true;
+	return resolved;
+}
+
+/*
+ * Adds to the line's series of the value's type. It is only remembered once the window holds
+ * something of it: a series without that may be evicted for the next one.
+ */
+static int add_to_series(struct ingest *ingest, struct resolved *resolved, unsigned int window,
+			 const struct observation *seen)
+{
+	struct series *series = resolved->series;
+	int err;
+
+	if (!resolved->is_found) {
+		series = store_named_series(ingest->store, seen->type, &resolved->name);
+		if (!series)
+			resolved->err = -errno; /* nor will there be room for the values that follow */
+	}
+	if (resolved->err)
+		return resolved->err;
+	err = add_value(ingest, series, window, seen);
+	resolved->is_found = !err;
+	resolved->series = series;
+	return err;
+}
+
 /* What becomes of a good value: its counter in the ledger. */
 static enum ledger_counter fold_value(struct ingest *ingest, unsigned int window,
 				      const struct observation *seen)
 {
-	size_t name_len, tags_len;
-	const char *name = line_name(&ingest->line, &name_len), *tags = line_tags(&ingest->line, &tags_len);
 	double whole = seen->type == METRIC_COUNTER ? seen->value * seen->weight : seen->value;
-	struct series *series;
-	int err;
+	struct resolved *resolved = resolve_name(ingest, seen->type);
+	int err = resolved->err;
 
-	if (seen->time) {
-		err = store_add_stamped(ingest->store, window, seen->type, name, name_len, tags, tags_len,
-					whole, seen->time);
-	} else {
-		series = store_series(ingest->store, seen->type, name, name_len, tags, tags_len);
-		err = series ? add_value(ingest, series, window, seen) : -errno;
-	}
+	if (!err && seen->time)
+		err = store_add_stamped(ingest->store, window, seen->type, &resolved->name, whole,
+					seen->time);
+	else if (!err)
+		err = add_to_series(ingest, resolved, window, seen);
 	if (err)
 		return err == -ENAMETOOLONG ? LEDGER_LINES_TOO_LONG : LEDGER_LINES_SERIES_LIMIT;
 	return LEDGER_LINES_ACCEPTED;
@@ -129,7 +178,7 @@ static void ingest_line(struct ingest *ingest, unsigned int window, const uint8_
 		ingest_event(ingest, window, line, len, ledger);
 		return;
 	}
-	line_begin(&ingest->line, line, len, ingest->now);
+	ingest_begin(ingest, line, len, ingest->now);
 	for (values = 0; line_next(&ingest->line, &seen); values++) {
 		if (seen.verdict == LEDGER_LINES_ACCEPTED)
 			seen.verdict = fold_value(ingest, window, &seen);
@@ -143,6 +192,7 @@ static void ingest_line(struct ingest *ingest, unsigned int window, const uint8_
 /* What ingest_event() would find. */
 static size_t explain_event(struct ingest *ingest, const void *line, size_t len, struct line_fault *fault)
 {
+	fault->why = NULL;
 	fault->reason = event_parse(&ingest->event, line, len, &fault->at);
 	return fault->reason != LEDGER_LINES_ACCEPTED;
 }
@@ -150,12 +200,17 @@ static size_t explain_event(struct ingest *ingest, const void *line, size_t len,
 /* What fold_value() would find, but for limits. */
 static void check_value_name(struct ingest *ingest, struct observation *seen)
 {
+	struct resolved *resolved = &ingest->resolved[seen->type];
 	size_t name_len, tags_len;
 	const char *name = line_name(&ingest->line, &name_len), *tags = line_tags(&ingest->line, &tags_len);
 
-	if (store_check_name(ingest->store, seen->type, name, name_len, tags, tags_len)) {
+	if (!resolved->is_named)
+		resolved->err = store_check_name(ingest->store, seen->type, name, name_len, tags, tags_len);
+	resolved->is_named = true;
+	if (resolved->err) {
 		seen->verdict = LEDGER_LINES_TOO_LONG;
 		seen->at = 0;
+		seen->why = NULL;
 	}
 }
 
@@ -172,14 +227,14 @@ size_t ingest_explain(struct ingest *ingest, const void *line, size_t len, int64
 			faults[0] = fault;
 		return count;
 	}
-	line_begin(&ingest->line, line, len, now);
+	ingest_begin(ingest, line, len, now);
 	while (line_next(&ingest->line, &seen)) {
 		if (seen.verdict == LEDGER_LINES_ACCEPTED)
 			check_value_name(ingest, &seen);
 		if (seen.verdict == LEDGER_LINES_ACCEPTED)
 			continue;
 		if (count < max)
-			faults[count] = (struct line_fault){ seen.verdict, seen.at };
+			faults[count] = (struct line_fault){ seen.verdict, seen.at, seen.why };
 		count++;
 	}
 	return count;

@@ -42,6 +42,7 @@ void ingest_datagrams(struct ingest *ingest, unsigned int window, const void *da
 struct line_fault {
 	enum ledger_counter reason; /* as ingest_lines() would count it */
 	size_t at;		    /* byte of the line where the fault is, at most its length */
+	const char *why;	    /* what the ledger's row leaves open, in words; NULL: nothing */
 };
 
 /*

@@ -137,6 +137,8 @@ static int line_time(const struct line_reader *reader, int64_t *time)
 	return 0;
 }
 
+static const char negative[] = "a timer in ms must not be negative";
+
 /* What the values of one text share: type, rate, time, and the faults in them. */
 static void read_shared(struct line_reader *reader)
 {
@@ -147,10 +149,18 @@ static void read_shared(struct line_reader *reader)
 	if (line_weight(reader, &shared->weight)) {
 		shared->verdict = LEDGER_LINES_RATE;
 		shared->at = line->rate.at;
+		if (line->rate.len && is_blank(*bytes_of(reader, &line->rate)))
+			shared->why = "blank before the rate";
 	} else if (line_time(reader, &shared->time)) {
 		shared->verdict = LEDGER_LINES_TIMESTAMP;
 		shared->at = line->time.at;
 	}
+}
+
+/* Of a value that the parser read: is that why it is rejected? */
+static bool is_negative_ms(const struct scratch *s)
+{
+	return s->line.is_ms && !(s->line.wide & WIDE_VALUE) && s->line.sign == '-' && s->line.value;
 }
 
 /* Parses from `next` to the colon before another value, or to the end. */
@@ -165,6 +175,8 @@ static void read_values(struct line_reader *reader)
 	if (result == PARSE_REJECT) {
 		reader->shared = (struct observation){ .verdict = s->line.reason, .at = cursor(s) };
 		reader->shared.type = s->line.type;
+		if (s->line.reason == LEDGER_LINES_VALUE && is_negative_ms(s))
+			reader->shared.why = negative;
 		skip_fault(s);
 	} else {
 		read_shared(reader);
@@ -208,7 +220,7 @@ static struct text take_piece(struct line_reader *reader)
 	return piece;
 }
 
-/* The value of a piece in units. -EINVAL: no number, or negative where that means nothing. */
+/* The value of a piece in units. -EINVAL: no number; -ERANGE: negative where that means nothing. */
 static int piece_value(const struct line_reader *reader, const struct text *piece, double *value)
 {
 	const struct statsd_line *line = &reader->scratch.line;
@@ -217,7 +229,7 @@ static int piece_value(const struct line_reader *reader, const struct text *piec
 		*value = (double)line->value / MICROS;
 	else if (number_parse_javascript((const char *)bytes_of(reader, piece), piece->len, value))
 		return -EINVAL;
-	return line->is_ms && *value < 0 ? -EINVAL : 0;
+	return line->is_ms && *value < 0 ? -ERANGE : 0;
 }
 
 /* What statsd makes of a set's value that is empty; the hash reads whole words. */
@@ -226,15 +238,17 @@ static const uint8_t zero[8] = "0";
 static void observe(const struct line_reader *reader, const struct text *piece, struct observation *seen)
 {
 	const uint8_t *text = bytes_of(reader, piece);
+	int err;
 
 	if (seen->type == METRIC_SET) {
 		seen->member = piece->len ? text : zero;
 		seen->member_len = piece->len ? piece->len : 1;
 		return;
 	}
-	if (piece_value(reader, piece, &seen->value) ||
-	    !isfinite(seen->value * (seen->verdict == LEDGER_LINES_ACCEPTED ? seen->weight : 1))) {
+	err = piece_value(reader, piece, &seen->value);
+	if (err || !isfinite(seen->value * (seen->verdict == LEDGER_LINES_ACCEPTED ? seen->weight : 1))) {
 		seen->verdict = LEDGER_LINES_VALUE;
+		seen->why = err == -ERANGE ? negative : NULL;
 		seen->at = piece->at;
 		return;
 	}

@@ -24,16 +24,17 @@
 /* A sender's clock may be ahead of the daemon's by so many seconds: values from the future are none. */
 #define LINE_AHEAD_MAX 10
 
-/* One value of a line. Of one that is rejected, only `verdict` and `at` are filled. */
+/* One value of a line. Of one that is rejected, only the first three are filled. */
 struct observation {
 	enum ledger_counter verdict; /* LEDGER_LINES_ACCEPTED, or why it is rejected */
 	size_t at;		     /* the byte of the line where the fault is */
+	const char *why;	     /* more than the ledger says of it, in words; NULL: nothing */
 	enum metric_type type;
 	char sign;     /* of a gauge without a time: '+', '-', or 0 for an absolute value */
 	double value;  /* finite, in units; 0 for a set */
 	double weight; /* 1/rate; value times weight is finite */
 	int64_t time;  /* Unix seconds, as sent behind "T"; 0: none */
-	/* The value of a set, readable to the end of its last 8 bytes; until the next line_begin(). */
+	/* The value of a set, at least a byte, readable to the end of its last 8 bytes; until the next line_begin(). */
 	const uint8_t *member;
 	size_t member_len;
 };

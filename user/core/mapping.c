@@ -20,6 +20,7 @@ struct memory {
 	uint64_t hash[2];
 	uint32_t rule; /* GLOB_NONE: none */
 	bool used;
+	bool uncounted; /* a search for somebody who only looked was given up: the next one is counted for it */
 };
 
 struct mapping_memory {
@@ -132,21 +133,21 @@ static bool rule_search(struct mapping *mapping, uint32_t number, struct piece n
 	int found = pattern_search(mapping->rules[number].pattern, name, match->groups, &match->group_count);
 
 	*given_up = found < 0;
-	mapping->given_up += found < 0;
+	mapping->given_up += found < 0 && !mapping->looking;
 	return found > 0;
 }
 
 /* Tries all. GLOB_NONE: none matched, or one gave up, which might have. */
 static uint32_t regexes_search(struct mapping *mapping, enum metric_type type, struct piece name,
-			       struct mapping_match *match)
+			       struct mapping_match *match, bool *given_up)
 {
-	bool given_up = false;
 	uint32_t number;
 
-	for (size_t i = 0; !given_up && i < mapping->regex_count; i++) {
+	*given_up = false;
+	for (size_t i = 0; !*given_up && i < mapping->regex_count; i++) {
 		number = mapping->regexes[i];
 		if (mapping->rules[number].types & 1U << type &&
-		    rule_search(mapping, number, name, match, &given_up))
+		    rule_search(mapping, number, name, match, given_up))
 			return number;
 	}
 	return GLOB_NONE;
@@ -161,14 +162,19 @@ static uint32_t regexes_find(struct mapping *mapping, enum metric_type type, str
 
 	if (known) {
 		number = place->rule;
+		if (place->uncounted && !mapping->looking) {
+			mapping->given_up++;
+			place->uncounted = false;
+		}
 		return number != GLOB_NONE && rule_search(mapping, number, name, match, &given_up)
 			       ? number
 			       : GLOB_NONE;
 	}
-	number = regexes_search(mapping, type, name, match);
+	number = regexes_search(mapping, type, name, match, &given_up);
 	if (place) {
 		place->rule = number;
 		place->used = true;
+		place->uncounted = given_up && mapping->looking;
 	}
 	return number;
 }

@@ -89,6 +89,7 @@ struct mapping {
 	size_t regex_count;
 	struct mapping_memory *memory;
 	uint64_t given_up; /* searches that reached their limit */
+	bool looking;	   /* somebody only looks: searches are not counted */
 };
 
 /* What a name matched. */

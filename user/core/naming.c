@@ -219,3 +219,19 @@ int naming_make(struct naming *naming, enum metric_type type, struct canonical_n
 	return work_do(naming, type, &work, canonical, (struct piece){ name, name_len },
 		       (struct piece){ tags, work.syntaxes->dogstatsd ? tags_len : 0 });
 }
+
+int naming_look(struct naming *naming, enum metric_type type, struct canonical_name *canonical,
+		const void *name, size_t name_len, const void *tags, size_t tags_len)
+{
+	uint64_t empty;
+	int err;
+
+	if (!naming || !naming->mapping)
+		return naming_make(naming, type, canonical, name, name_len, tags, tags_len);
+	empty = naming->empty;
+	naming->mapping->looking = true;
+	err = naming_make(naming, type, canonical, name, name_len, tags, tags_len);
+	naming->mapping->looking = false;
+	naming->empty = empty;
+	return err;
+}

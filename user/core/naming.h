@@ -7,7 +7,8 @@
  *     web.eu.hits#code=200   |#zone:a     match: "web.*.hits", name: "hits", labels: {region: "$1"}
  *     ^^^^^^^^^^^                         hits;code=200;region=eu;zone=a
  *
- * Asked once for a series that the kernel holds, and for each line of the slow path.
+ * Asked once for a series that the kernel holds, and for each line of the slow path (once for all
+ * its values of a type).
  */
 #ifndef CORE_NAMING_H
 #define CORE_NAMING_H
@@ -46,6 +47,10 @@ void naming_free(struct naming *naming);
  * `naming` NULL: every syntax of tags, no mapping, no templates. -ENAMETOOLONG.
  */
 int naming_make(struct naming *naming, enum metric_type type, struct canonical_name *canonical,
+		const void *name, size_t name_len, const void *tags, size_t tags_len);
+
+/* The same for somebody who only looks: naming_failures() stays as it is. */
+int naming_look(struct naming *naming, enum metric_type type, struct canonical_name *canonical,
 		const void *name, size_t name_len, const void *tags, size_t tags_len);
 
 /*

@@ -53,6 +53,7 @@ struct series {
 	/* Of the last snapshot that held an observation of it; closed_at is of store->closings, too. */
 	bool known; /* there is one, and it was not forgotten since */
 	bool forgotten;
+	bool renamed; /* nobody was called so when names were made last: what a window still holds is its last */
 	uint64_t closed_at;
 	int64_t closed_time; /* of store->time */
 	uint64_t hash;
@@ -83,6 +84,14 @@ struct store {
 	struct canonical_name name; /* scratch of store_series() */
 };
 
+/* The series of a name, found or made; over `series_max` that nobody holds another one goes. NULL and errno. */
+struct series *store_find(struct store *store, enum metric_type type, const struct canonical_name *name,
+			  size_t series_max);
+/* The same by raw bytes. */
+struct series *store_find_raw(struct store *store, enum metric_type type, const void *name, size_t name_len,
+			      const void *tags, size_t tags_len, size_t series_max);
+/* Makes room: the longest idle series goes, of any type. False: all were observed in a window still open. */
+bool store_evict(struct store *store);
 /* Marks the series as to be sent when `window` closes. */
 void series_touch(struct series *series, unsigned int window);
 /* What the gauge will be when `window` closes. */

@@ -48,6 +48,12 @@ static double clamp(double value, double low, double high)
 	return value < low ? low : value > high ? high : value;
 }
 
+/* Weights of 1e308 sum to infinity, and infinities divided or subtracted are no number: then something near. */
+static double number_or(double value, double other)
+{
+	return isnan(value) ? other : value;
+}
+
 static struct ranking ranking_of(const struct timer_window *timer)
 {
 	const struct samples *samples = &timer->samples;
@@ -180,7 +186,7 @@ static struct tail tail_estimated(const struct ranking *ranking, double k, bool 
 	return tail;
 }
 
-static void percentile_compute(const struct ranking *ranking, double wanted,
+static void percentile_compute(const struct ranking *ranking, double wanted, const struct timer_stats *stats,
 			       struct percentile_stats *percentile)
 {
 	double n = ranking->weight, k, taken;
@@ -197,11 +203,11 @@ static void percentile_compute(const struct ranking *ranking, double wanted,
 		tail = top ? tail_of_samples(ranking, n - taken, n) : tail_of_samples(ranking, 0, taken);
 	else
 		tail = tail_estimated(ranking, taken, top);
-	percentile->count = (uint64_t)k;
+	percentile->count = k < 0x1p64 ? (uint64_t)k : UINT64_MAX;
 	percentile->boundary = top ? value_at(ranking, n - taken, true) : value_at(ranking, taken, false);
-	percentile->sum = tail.sum;
-	percentile->sum_squares = tail.squares;
-	percentile->mean = tail.sum / taken;
+	percentile->sum = number_or(tail.sum, stats->sum);
+	percentile->sum_squares = number_or(tail.squares, stats->sum_squares);
+	percentile->mean = number_or(percentile->sum / taken, percentile->boundary);
 }
 
 static double median(const struct ranking *ranking)
@@ -226,13 +232,13 @@ void statistics_compute(struct timer_window *timer, const double *wanted, size_t
 	}
 	samples_sort(&timer->samples);
 	ranking = ranking_of(timer);
-	for (size_t i = 0; i < wanted_count; i++)
-		percentile_compute(&ranking, wanted[i], &percentiles[i]);
 	stats->sum = moments_sum(moments);
 	stats->sum_squares = moments_squares(moments);
-	stats->mean = stats->sum / ranking.weight;
 	stats->median = median(&ranking);
-	stats->std = moments_deviation(moments);
+	stats->mean = number_or(stats->sum / ranking.weight, stats->median);
+	stats->std = number_or(moments_deviation(moments), 0);
+	for (size_t i = 0; i < wanted_count; i++)
+		percentile_compute(&ranking, wanted[i], stats, &percentiles[i]);
 	stats->upper = moments->max;
 	stats->lower = moments->min;
 }

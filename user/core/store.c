@@ -235,8 +235,7 @@ void series_remove(struct series *series)
 	series_free(series);
 }
 
-/* Makes room: the longest idle series goes, of any type. False: all were observed in a window still open. */
-static bool store_evict(struct store *store)
+bool store_evict(struct store *store)
 {
 	struct series *oldest = NULL, *first;
 
@@ -250,14 +249,16 @@ static bool store_evict(struct store *store)
 	return oldest;
 }
 
-/* The series of the name in store->name. */
-static struct series *store_find(struct store *store, enum metric_type type, size_t series_max)
+struct series *store_find(struct store *store, enum metric_type type, const struct canonical_name *name,
+			  size_t series_max)
 {
-	uint64_t hash = name_hash(store, type, &store->name);
-	struct series *series = table_find(store, type, &store->name, hash);
+	uint64_t hash = name_hash(store, type, name);
+	struct series *series = table_find(store, type, name, hash);
 
-	if (series)
+	if (series) {
+		series->renamed = false;
 		return series;
+	}
 	if (store->count - store->held >= series_max && !store_evict(store)) {
 		errno = ENOSPC;
 		return NULL;
@@ -266,7 +267,7 @@ static struct series *store_find(struct store *store, enum metric_type type, siz
 	/* At most three quarters full. */
 	if (4 * (store->count + 1) > 3 * store->table_size && table_grow(store))
 		return NULL;
-	series = series_new(store, type, &store->name, hash);
+	series = series_new(store, type, name, hash);
 	if (!series)
 		return NULL;
 	table_insert(store, series);
@@ -275,23 +276,28 @@ static struct series *store_find(struct store *store, enum metric_type type, siz
 	return series;
 }
 
+int store_name(struct store *store, enum metric_type type, const void *name, size_t name_len,
+	       const void *tags, size_t tags_len, struct canonical_name *canonical)
+{
+	return naming_make(store->naming, type, canonical, name, name_len, tags, tags_len);
+}
+
 int store_check_name(struct store *store, enum metric_type type, const void *name, size_t name_len,
 		     const void *tags, size_t tags_len)
 {
-	return naming_make(store->naming, type, &store->name, name, name_len, tags, tags_len);
+	return naming_look(store->naming, type, &store->name, name, name_len, tags, tags_len);
 }
 
-/* The same by raw bytes. */
-static struct series *store_find_raw(struct store *store, enum metric_type type, const void *name,
-				     size_t name_len, const void *tags, size_t tags_len, size_t series_max)
+struct series *store_find_raw(struct store *store, enum metric_type type, const void *name, size_t name_len,
+			      const void *tags, size_t tags_len, size_t series_max)
 {
 	struct series *series;
 
-	if (store_check_name(store, type, name, name_len, tags, tags_len)) {
+	if (store_name(store, type, name, name_len, tags, tags_len, &store->name)) {
 		errno = ENAMETOOLONG;
 		return NULL;
 	}
-	series = store_find(store, type, series_max);
+	series = store_find(store, type, &store->name, series_max);
 	if (series)
 		series->ttl = store->name.ttl;
 	return series;
@@ -303,20 +309,16 @@ static size_t room_beside(size_t max, size_t other)
 	return max > other ? max - other : 0;
 }
 
-int store_add_stamped(struct store *store, unsigned int window, enum metric_type type, const void *name,
-		      size_t name_len, const void *tags, size_t tags_len, double value, int64_t time)
+int store_add_stamped(struct store *store, unsigned int window, enum metric_type type,
+		      const struct canonical_name *name, double value, int64_t time)
 {
 	size_t max = room_beside(store->options.stamped_max, store->passing[!window].stamped_count);
-	int err = store_check_name(store, type, name, name_len, tags, tags_len);
 
-	if (err)
-		return err;
-	if (store->name.dropped) {
+	if (name->dropped) {
 		store->dropped_stamped[window]++;
 		return 0;
 	}
-	return passing_add_stamped(&store->passing[window], max, type, &store->name,
-				   value * store->name.scale, time);
+	return passing_add_stamped(&store->passing[window], max, type, name, value * name->scale, time);
 }
 
 int store_add_event(struct store *store, unsigned int window, const struct event *event)
@@ -332,63 +334,12 @@ struct series *store_series(struct store *store, enum metric_type type, const vo
 	return store_find_raw(store, type, name, name_len, tags, tags_len, store->options.series_max);
 }
 
-static void series_hold(struct series *series)
+struct series *store_named_series(struct store *store, enum metric_type type,
+				  const struct canonical_name *name)
 {
-	if (series->holds++)
-		return;
-	TAILQ_REMOVE(&series->store->idle[series->type], series, idle);
-	series->store->held++;
-}
-
-int store_count_self(struct store *store, unsigned int window, const char *name, uint64_t value)
-{
-	struct series *series;
-	int err = canonical_name_own(&store->name, name);
-
-	if (err)
-		return err;
-	/* Those who hit the limit are to be counted even then. */
-	series = store_find(store, METRIC_COUNTER, SIZE_MAX);
-	if (!series)
-		return -ENOMEM;
-	/* For good, so that the daemon's own names take no room from others'. */
-	if (!series->holds)
-		series_hold(series);
-	series_fold_counter(series, window, (__int128)value * MICROS);
-	return 0;
-}
-
-struct series *store_hold_series(struct store *store, enum metric_type type, const void *name,
-				 size_t name_len, const void *tags, size_t tags_len)
-{
-	struct series *series = store_find_raw(store, type, name, name_len, tags, tags_len, SIZE_MAX);
+	struct series *series = store_find(store, type, name, store->options.series_max);
 
 	if (series)
-		series_hold(series);
+		series->ttl = name->ttl;
 	return series;
-}
-
-void series_inherit(struct series *to, const struct series *from)
-{
-	struct sum *value = &to->state.gauge.value;
-
-	if (to->type == METRIC_GAUGE && to != from && !value->micros && !(fabsl(value->rest) > 0) &&
-	    !series_is_touched(to))
-		*value = from->state.gauge.value;
-}
-
-bool series_is_shared(const struct series *series)
-{
-	return series->holds > 1;
-}
-
-void series_release(struct series *series)
-{
-	if (--series->holds)
-		return;
-	series->store->held--;
-	series->touched_at = series->store->closings;
-	TAILQ_INSERT_TAIL(&series->store->idle[series->type], series, idle);
-	if (series->store->count - series->store->held > series->store->options.series_max)
-		store_evict(series->store);
 }

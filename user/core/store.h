@@ -19,6 +19,7 @@
 struct store;
 struct series;
 struct naming;
+struct canonical_name;
 struct metric;
 
 /* What becomes of a series that a window does not hold. */
@@ -102,8 +103,11 @@ struct series *store_series(struct store *store, enum metric_type type, const vo
 struct series *store_hold_series(struct store *store, enum metric_type type, const void *name,
 				 size_t name_len, const void *tags, size_t tags_len);
 void series_release(struct series *series);
-/* One gauge under a new name: `to` goes on from the value of `from`, unless it has one itself. */
-void series_inherit(struct series *to, const struct series *from);
+/*
+ * Releases `from`, which is called `to` from now on, NULL: nothing. A gauge goes on from its value,
+ * unless there is one of that name. If nobody else holds it, the old name is forgotten.
+ */
+void series_rename(struct series *from, struct series *to);
 /* Does the kernel know it under several spellings, in several cells? */
 bool series_is_shared(const struct series *series);
 
@@ -140,17 +144,26 @@ int series_add_timer(struct series *series, unsigned int window, double value, d
 int series_set_gauge(struct series *series, unsigned int window, double value);
 int series_adjust_gauge(struct series *series, unsigned int window, double delta);
 
-/* Can bytes of a line be the name of a series? 0, or -ENAMETOOLONG. Creates nothing. */
+/*
+ * What bytes of a line name, for those who ask more than once: making a name of 8 kB and hundreds
+ * of tags takes long. -ENAMETOOLONG.
+ */
+int store_name(struct store *store, enum metric_type type, const void *name, size_t name_len,
+	       const void *tags, size_t tags_len, struct canonical_name *canonical);
+/* store_series() of what store_name() made for the same type. */
+struct series *store_named_series(struct store *store, enum metric_type type,
+				  const struct canonical_name *name);
+
+/* Can bytes of a line be the name of a series? 0, or -ENAMETOOLONG. Creates and counts nothing. */
 int store_check_name(struct store *store, enum metric_type type, const void *name, size_t name_len,
 		     const void *tags, size_t tags_len);
 
 /*
  * A counter's or a gauge's value that came with its time (Unix seconds): kept as it is, for a
- * metric of its own in the snapshot of the window. -ENAMETOOLONG; -ENOSPC, there are as many as
- * may be; -ENOMEM.
+ * metric of its own in the snapshot of the window. -ENOSPC, there are as many as may be; -ENOMEM.
  */
-int store_add_stamped(struct store *store, unsigned int window, enum metric_type type, const void *name,
-		      size_t name_len, const void *tags, size_t tags_len, double value, int64_t time);
+int store_add_stamped(struct store *store, unsigned int window, enum metric_type type,
+		      const struct canonical_name *name, double value, int64_t time);
 
 struct event;
 /* Keeps a copy for the window's snapshot; a timestamp of 0 becomes the snapshot's. -ENOSPC, -ENOMEM. */
@@ -164,6 +177,9 @@ int store_count_self(struct store *store, unsigned int window, const char *name,
  * values with a time of their own.
  */
 uint64_t store_dropped(const struct store *store, unsigned int window);
+
+/* Sets a gauge of the daemon's own. -ENOMEM. */
+int store_set_self(struct store *store, unsigned int window, const char *name, double value);
 
 struct snapshot;
 /*
@@ -201,8 +217,15 @@ struct window_view {
 	double scale; /* what the mapping wants the samples times; those of `metric` are */
 };
 
-/* Shows every series that has something in `window` or is remembered, sorted as in a snapshot. -ENOMEM. */
-int store_visit_window(const struct store *store, unsigned int window,
+/* What somebody wants to see of a window; the rest costs nothing. */
+struct visit_filter {
+	unsigned int types; /* 1U << enum metric_type, ... */
+	bool idle;	    /* series that are remembered, too */
+};
+#define VISIT_ALL_TYPES ((1U << METRIC_TYPES) - 1)
+
+/* Shows the series that have something in `window` or are remembered, sorted as in a snapshot. -ENOMEM. */
+int store_visit_window(const struct store *store, unsigned int window, const struct visit_filter *filter,
 		       void (*visit)(void *context, const struct window_view *view), void *context);
 
 /*

@@ -98,21 +98,31 @@ static int series_look(const struct series *series, unsigned int window, struct 
 	}
 }
 
+struct visit {
+	unsigned int window;
+	struct visit_filter filter;
+};
+
 static bool is_visited(const struct series *series, const void *context)
 {
-	return series_is_shown(series, *(const unsigned int *)context);
+	const struct visit *visit = context;
+
+	return visit->filter.types & 1U << series->type &&
+	       (visit->filter.idle || series->touched[visit->window]) &&
+	       series_is_shown(series, visit->window);
 }
 
-int store_visit_window(const struct store *store, unsigned int window,
+int store_visit_window(const struct store *store, unsigned int window, const struct visit_filter *filter,
 		       void (*visit)(void *context, const struct window_view *view), void *context)
 {
+	const struct visit wanted = { .window = window, .filter = *filter };
 	struct window_view view;
 	struct metric metric;
 	struct series **shown;
 	size_t count;
 	int err = 0;
 
-	shown = store_pick(store, is_visited, &window, &count);
+	shown = store_pick(store, is_visited, &wanted, &count);
 	if (!shown)
 		return -ENOMEM;
 	for (size_t i = 0; i < count && !err; i++) {

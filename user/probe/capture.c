@@ -104,8 +104,10 @@ static void absorb_go_on(struct capture *capture)
 
 /* What ends a call to libbpf before the ring is empty: senders may fill it as fast as it is emptied. */
 #define ENOUGH (-ECANCELED)
-#define RECORD_OVERHEAD 16	/* header and padding of a record in the ring, at most */
-#define CONSUME_BYTES (1 << 20) /* between two looks at timers and signals */
+#define RECORD_OVERHEAD 16 /* header and padding of a record in the ring, at most */
+/* Between two looks at timers and signals: bytes say little about work, a line's name may be 8 kB of tags. */
+#define CONSUME_BYTES (1 << 20)
+#define CONSUME_NS 20000000
 
 static int record_ingest(void *context, void *data, size_t size)
 {
@@ -131,15 +133,19 @@ static int record_ingest(void *context, void *data, size_t size)
 		tail_datagrams(capture, record);
 	if (capture->senders)
 		senders_add(capture, record, &before, &capture->own[window]);
-	return capture->consume > 0 ? 0 : ENOUGH;
+	return capture->consume > 0 && capture_time() < capture->consume_until ? 0 : ENOUGH;
 }
 
-/* Takes at most so many bytes of records; a whole ring's worth takes all that was there when it began. */
-static int ring_consume(struct capture *capture, int64_t bytes, struct error *error)
+/*
+ * Takes at most so many bytes of records, and begins none after `until` (capture_time()); a whole
+ * ring's worth, for ever, takes all that was there when it began.
+ */
+static int ring_consume(struct capture *capture, int64_t bytes, uint64_t until, struct error *error)
 {
 	int err;
 
 	capture->consume = bytes;
+	capture->consume_until = until;
 	capture->boot = clock_read(CLOCK_REALTIME) - clock_read(CLOCK_MONOTONIC);
 	err = ring_buffer__consume(capture->ring);
 	absorb_go_on(capture);
@@ -227,7 +233,7 @@ int capture_fd(const struct capture *capture)
 
 int capture_consume(struct capture *capture, struct error *error)
 {
-	return ring_consume(capture, CONSUME_BYTES, error);
+	return ring_consume(capture, CONSUME_BYTES, capture_time() + CONSUME_NS, error);
 }
 
 /* Returns when no program runs any more that began before: bpf/maps.bpf.h says why. */
@@ -306,7 +312,7 @@ static int take_window(struct capture *capture, unsigned int *closed, struct err
 		return err;
 	*closed = window;
 	/* What cannot be drained now does not keep the rest from being flushed. */
-	if (ring_consume(capture, (int64_t)capture->options.ring_bytes + RECORD_OVERHEAD, error))
+	if (ring_consume(capture, (int64_t)capture->options.ring_bytes + RECORD_OVERHEAD, UINT64_MAX, error))
 		log_error("%s", error->text);
 	if (drain_window(capture, window, error))
 		log_error("%s", error->text);
@@ -349,6 +355,7 @@ int capture_close_window(struct capture *capture, unsigned int *window, struct e
 	*window = closed;
 	sockets_close_window(capture, closed);
 	watch_window(capture, &capture->own[closed]);
+	capture->buckets_full = capture->members_full = capture->samples_full = false;
 	slots_retire(capture);
 	capture->closings++;
 	close_ledger(capture, closed);

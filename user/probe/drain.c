@@ -19,6 +19,22 @@ static size_t cpu_index(const struct capture *capture, unsigned int window, unsi
 	return ((size_t)window * capture->cpus + cpu) * capture->cells_max[type] + cell;
 }
 
+/*
+ * A cell without a series was emptied. Nameless: so many of its lines, which the kernel accepted,
+ * are rejected.
+ */
+static int drain_nameless(struct capture *capture, unsigned int window, enum metric_type type,
+			  uint32_t number, uint64_t lines)
+{
+	struct ledger *ledger = &capture->own[window];
+
+	if (!slot_is_nameless(capture, type, number))
+		return -ENOMEM;
+	ledger->n[LEDGER_LINES_ACCEPTED] -= lines;
+	ledger->n[LEDGER_LINES_TOO_LONG] += lines;
+	return 0;
+}
+
 static int drain_counter(struct capture *capture, unsigned int window, uint32_t number)
 {
 	struct counter_cell *cell;
@@ -39,7 +55,7 @@ static int drain_counter(struct capture *capture, unsigned int window, uint32_t 
 		return 0;
 	series = slot_series(capture, METRIC_COUNTER, number);
 	if (!series)
-		return -ENOMEM;
+		return drain_nameless(capture, window, METRIC_COUNTER, number, 1);
 	series_fold_counter(series, window, sum);
 	return 0;
 }
@@ -82,14 +98,9 @@ static int drain_timer(struct capture *capture, unsigned int window, uint32_t nu
 		return 0;
 	series = slot_series(capture, METRIC_TIMER, number);
 	if (!series)
-		return -ENOMEM;
+		return drain_nameless(capture, window, METRIC_TIMER, number, sums.count);
 	series_fold_timer(series, window, &sums);
 	return 0;
-}
-
-static struct gauge_cell *gauge_at(const struct capture *capture, unsigned int window, uint32_t number)
-{
-	return area_at(&capture->gauges, (size_t)window * capture->cells_max[METRIC_GAUGE] + number);
 }
 
 /*
@@ -121,9 +132,11 @@ static int drain_gauge(struct capture *capture, unsigned int window, uint32_t nu
 	if (!seen.touched && seen.slow != GAUGE_SLOW_WRITTEN)
 		return 0;
 	series = slot_series(capture, METRIC_GAUGE, number);
-	if (!series)
+	if (!series && !slot_is_nameless(capture, METRIC_GAUGE, number))
 		return -ENOMEM;
 	*cell = (struct gauge_cell){};
+	if (!series)
+		return drain_nameless(capture, window, METRIC_GAUGE, number, seen.touched != 0);
 	if (seen.touched)
 		series_fold_gauge(series, window, seen.set, seen.value);
 	return 0;
@@ -140,12 +153,14 @@ static int drain_set(struct capture *capture, unsigned int window, uint32_t numb
 	if (!cell->touched)
 		return 0;
 	series = slot_series(capture, METRIC_SET, number);
-	if (!series)
+	if (!series && !slot_is_nameless(capture, METRIC_SET, number))
 		return -ENOMEM;
-	if (cell->estimated) {
+	if (!series)
+		err = drain_nameless(capture, window, METRIC_SET, number, 1);
+	else if (cell->estimated)
 		err = series_fold_sketch(series, window, sketch);
+	if (cell->estimated)
 		memset(sketch, 0, HLL_REGISTERS);
-	}
 	*cell = (struct set_cell){};
 	return err;
 }
@@ -157,15 +172,17 @@ static int drain_samples(struct capture *capture, unsigned int window)
 	struct series *series;
 	int err = 0;
 
-	for (i = 0; i < used && i < max && !err; i++) {
+	for (i = 0; i < used && i < max; i++) {
 		sample = area_at(&capture->samples, (size_t)window * max + i);
 		if (!sample->weight)
 			continue;
 		series = slot_series(capture, METRIC_TIMER, sample->cell);
-		err = series ? series_fold_sample(series, window, sample->value, sample->weight) : -ENOMEM;
+		err = (series ? series_fold_sample(series, window, sample->value, sample->weight)
+			      : drain_nameless(capture, window, METRIC_TIMER, sample->cell, 1))
+			      ?: err;
 		*sample = (struct raw_sample){};
 	}
-	capture->samples_full = used >= max;
+	capture->samples_full |= used >= max;
 	capture->skeleton->bss->samples_used[window] = 0;
 	return err;
 }
@@ -177,7 +194,7 @@ static int take_bucket(struct capture *capture, unsigned int window, const void 
 	struct series *series = slot_series(capture, METRIC_TIMER, key->cell);
 
 	return series ? series_fold_bucket(series, window, key->index, ((const uint64_t *)values)[i])
-		      : -ENOMEM;
+		      : drain_nameless(capture, window, METRIC_TIMER, key->cell, 0);
 }
 
 static int take_member(struct capture *capture, unsigned int window, const void *keys, const void *values,
@@ -188,10 +205,11 @@ static int take_member(struct capture *capture, unsigned int window, const void 
 	const uint64_t hash[2] = { key->hash[0], key->hash[1] };
 
 	(void)values;
-	return series ? series_fold_member(series, window, hash) : -ENOMEM;
+	return series ? series_fold_member(series, window, hash)
+		      : drain_nameless(capture, window, METRIC_SET, (uint32_t)key->cell, 0);
 }
 
-/* Drains a hash map. Every entry is taken out even when one cannot be kept. *full: there was no room left. */
+/* Drains a hash map. Every entry is taken out even when one cannot be kept. *full becomes true when there was no room left. */
 static int drain_hash(struct capture *capture, unsigned int window, const struct bpf_map *map,
 		      int (*take)(struct capture *, unsigned int, const void *, const void *, uint32_t),
 		      bool *full)
@@ -215,7 +233,7 @@ static int drain_hash(struct capture *capture, unsigned int window, const struct
 		first = false;
 		total += count;
 	} while (!err);
-	*full = total >= bpf_map__max_entries(map);
+	*full |= total >= bpf_map__max_entries(map);
 	return kept;
 }
 
@@ -261,6 +279,7 @@ int drain_window(struct capture *capture, unsigned int window, struct error *err
 
 	drain_ledger(capture, window);
 	err = drain_cells(capture, window);
+	gauges_unmark(capture, window);
 	keep_shared_gauges_slow(capture);
 	err = drain_samples(capture, window) ?: err;
 	err = drain_hash(capture, window, window ? s->maps.buckets_1 : s->maps.buckets_0, take_bucket,

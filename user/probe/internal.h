@@ -32,6 +32,7 @@ struct slot {
 	struct series *series; /* NULL: nothing was drained from it since it was entered */
 	uint64_t used;	       /* number of the last closing that found it touched */
 	bool retired;	       /* no program takes it any more; recycled at the next closing */
+	bool nameless;	       /* the mapping makes a name of it that is too long: it has no series */
 };
 
 #define LINKS_MAX 16
@@ -60,9 +61,12 @@ struct capture {
 	struct ledger own[WINDOWS];  /* what the daemon counted, by window */
 	struct ledger closed, total; /* of the window closed last; of all that were closed */
 	uint64_t misses;	     /* accounted for */
-	bool buckets_full, members_full, samples_full; /* in the window drained last */
+	bool buckets_full, members_full, samples_full; /* since the last closing */
+	bool gauges_marked[WINDOWS];		       /* see gauges_mark() */
+	bool told_nameless;			       /* that there are slots without a name */
 	uint8_t *batch;				       /* room for one batch of keys and values */
 	int64_t consume;			       /* bytes of the ring that this call may still take */
+	uint64_t consume_until;			       /* capture_time() at which it begins no more */
 	struct tail *tail;			       /* NULL: nobody watches lines */
 	struct senders *senders;		       /* NULL: nobody watches senders */
 	int64_t boot; /* nanoseconds of the wall clock at which CLOCK_MONOTONIC was 0 */
@@ -93,8 +97,16 @@ uint64_t capture_time(void);
 /* drain.c: everything that window `window` holds in the kernel's maps, into the store; the maps are empty then. */
 int drain_window(struct capture *capture, unsigned int window, struct error *error);
 
-/* slots.c: the series behind a slot, entered into the store at first sight; NULL: out of memory. */
+static inline struct gauge_cell *gauge_at(const struct capture *capture, unsigned int window, uint32_t number)
+{
+	return area_at(&capture->gauges, (size_t)window * capture->cells_max[METRIC_GAUGE] + number);
+}
+
+/* slots.c: the series behind a slot, entered into the store at first sight; NULL: nameless, or out of memory. */
 struct series *slot_series(struct capture *capture, enum metric_type type, uint32_t cell);
+bool slot_is_nameless(const struct capture *capture, enum metric_type type, uint32_t cell);
+/* Takes the marks of gauges_mark() out of a closed window. */
+void gauges_unmark(struct capture *capture, unsigned int window);
 /* How many cells of a type were ever handed out. */
 uint32_t slot_cells(const struct capture *capture, enum metric_type type);
 /* How many series the kernel's table holds. */

@@ -8,10 +8,12 @@
  * An entry is free only if the search for another one need not pass it: while the entry
  * behind it is taken, it stays, as a stone in the path.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include "core/store.h"
+#include "lib/log.h"
 #include "probe/internal.h"
 #include "probe/undisturbed.h"
 #include "statsd.skel.h"
@@ -57,18 +59,38 @@ static struct series *slot_name(struct capture *capture, enum metric_type type, 
 				 entry->key + ((entry->name_len + 7U) & ~7U), entry->tags_len);
 }
 
+/* There is no series of that name, says errno. */
+static void slot_unnamed(struct capture *capture, struct slot *slot)
+{
+	slot->nameless = errno == ENAMETOOLONG;
+	if (!slot->nameless || capture->told_nameless)
+		return;
+	capture->told_nameless = true;
+	log_warning(
+		"the mapping makes a name of more than 8 kB of one that the kernel knows: its values are "
+		"rejected; lines.rejected.too_long counts them, those of a counter, a gauge or a set as one in "
+		"each window");
+}
+
 struct series *slot_series(struct capture *capture, enum metric_type type, uint32_t cell)
 {
 	uint32_t number = capture->slot_base[type] + cell;
 	struct slot *slot = &capture->slots[number];
 
 	slot->used = capture->closings;
-	if (slot->series)
+	if (slot->series || slot->nameless)
 		return slot->series;
 	if (!*slot_owner(capture, number)) /* a rest of a series that is gone */
 		return NULL;
 	slot->series = slot_name(capture, type, number);
+	if (!slot->series)
+		slot_unnamed(capture, slot);
 	return slot->series;
+}
+
+bool slot_is_nameless(const struct capture *capture, enum metric_type type, uint32_t cell)
+{
+	return capture->slots[capture->slot_base[type] + cell].nameless;
 }
 
 /* Out of memory: it goes on under its old name. */
@@ -77,11 +99,15 @@ static void slot_rename(struct capture *capture, enum metric_type type, uint32_t
 	struct slot *slot = &capture->slots[number];
 	struct series *before = slot->series, *renamed;
 
-	renamed = before ? slot_name(capture, type, number) : NULL;
-	if (!renamed)
+	slot->nameless = false;
+	if (!before)
 		return;
-	series_inherit(renamed, before);
-	series_release(before);
+	renamed = slot_name(capture, type, number);
+	if (!renamed)
+		slot_unnamed(capture, slot);
+	if (!renamed && !slot->nameless)
+		return;
+	series_rename(before, renamed);
 	slot->series = renamed;
 }
 
@@ -90,6 +116,7 @@ void capture_rename(struct capture *capture)
 	uint32_t cell, cells;
 	int type;
 
+	capture->told_nameless = false;
 	for (type = 0; type < METRIC_TYPES; type++) {
 		cells = slot_cells(capture, type);
 		for (cell = 0; cell < cells; cell++)
@@ -134,17 +161,73 @@ static void entry_free(struct capture *capture, uint32_t index)
 	}
 }
 
+static void gauge_mark(const struct capture *capture, uint32_t number)
+{
+	struct gauge_cell *cell = gauge_at(capture, capture->window, number);
+
+	if (cell->slow == GAUGE_FAST)
+		cell->slow = GAUGE_SLOW;
+}
+
+/*
+ * A gauge that found no room in this window sent its writes through the ring. It must not find
+ * room now and have the kernel fold those that follow: the store takes what the kernel folded in
+ * a window for older than what came through the ring of it.
+ *
+ * Room appears only here: a cell of gauges is recycled, or an entry of any type is freed that
+ * was in the way of a gauge. So first every cell that a gauge may enter becomes slow in the open
+ * window: those that nobody owns, and each that is recycled. Who finds room afterwards enters one
+ * of them, and its writes go on through the ring, in order, until the window closes. Gauges
+ * that have their cell stay as fast as they were.
+ *
+ * The same keeps a gauge in order that is retired after a write in this window, and enters
+ * again: the write in its old cell comes before those that the new one makes slow.
+ *
+ * A cell may become slow at any time: what the kernel folded there came before. So it does not
+ * matter if a program takes one of them at this moment.
+ */
+static void gauges_mark(struct capture *capture)
+{
+	uint32_t number;
+
+	if (capture->gauges_marked[capture->window])
+		return;
+	capture->gauges_marked[capture->window] = true;
+	for (number = 0; number < capture->cells_max[METRIC_GAUGE]; number++) {
+		if (!*slot_owner(capture, capture->slot_base[METRIC_GAUGE] + number))
+			gauge_mark(capture, number);
+	}
+}
+
+/* What is drained from, or shared by several spellings, has a series. */
+void gauges_unmark(struct capture *capture, unsigned int window)
+{
+	const struct slot *slots = capture->slots + capture->slot_base[METRIC_GAUGE];
+	struct gauge_cell *cell;
+	uint32_t number;
+
+	if (!capture->gauges_marked[window])
+		return;
+	capture->gauges_marked[window] = false;
+	for (number = 0; number < capture->cells_max[METRIC_GAUGE]; number++) {
+		cell = gauge_at(capture, window, number);
+		if (cell->slow == GAUGE_SLOW && !slots[number].series)
+			cell->slow = GAUGE_FAST;
+	}
+}
+
 /* No program can hold the slot any more: what it stood for is forgotten, its cell can be another series. */
 static void slot_recycle(struct capture *capture, enum metric_type type, uint32_t cell, struct slot *slot)
 {
 	uint32_t *owner = slot_owner(capture, capture->slot_base[type] + cell);
 	struct undisturbed before;
 
-	series_release(slot->series);
+	if (slot->series)
+		series_release(slot->series);
 	*slot = (struct slot){};
-	/* A gauge that found no room in this window and finds some now must not overtake itself. */
+	gauges_mark(capture);
 	if (type == METRIC_GAUGE)
-		capture->skeleton->bss->gauges_follow[capture->window] = 1;
+		gauge_mark(capture, cell);
 	entry_free(capture, *owner - 1);
 	*owner = 0;
 	undisturbed_begin(&before);
@@ -152,10 +235,12 @@ static void slot_recycle(struct capture *capture, enum metric_type type, uint32_
 	undisturbed_end(&before);
 }
 
-static void slot_retire(struct capture *capture, uint32_t number, struct slot *slot)
+static void slot_retire(struct capture *capture, enum metric_type type, uint32_t number, struct slot *slot)
 {
 	struct series_entry *entry = slot_entry(capture, number);
 
+	if (type == METRIC_GAUGE)
+		gauges_mark(capture);
 	tag_write(entry, (entry->tag & ~(uint64_t)ENTRY_STATE_MASK) | ENTRY_RETIRED);
 	slot->retired = true;
 	slot->used = capture->closings;
@@ -181,13 +266,13 @@ void slots_retire(struct capture *capture)
 		cells = slot_cells(capture, type);
 		for (cell = 0; cell < cells; cell++) {
 			slot = &capture->slots[capture->slot_base[type] + cell];
-			if (!slot->series)
+			if (!slot->series && !slot->nameless)
 				slot_adopt(capture, type, cell);
 			else if (slot->retired && slot->used < capture->closings)
 				slot_recycle(capture, type, cell, slot);
 			else if (!slot->retired &&
 				 slot->used + capture->options.retire_closings < capture->closings)
-				slot_retire(capture, capture->slot_base[type] + cell, slot);
+				slot_retire(capture, type, capture->slot_base[type] + cell, slot);
 		}
 	}
 }
