@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 """The management console: statsd's answers beside a real statsd, its lines, its bounds, and that looking changes nothing."""
+import json
 import random
 import re
 import socket
@@ -148,6 +149,24 @@ def test_deleted_is_not_flushed(console):
         send("sendto", "a.x:5|c\ng:+2|g", port=one.port)
         window = one.flush()
         assert window.names() == {"a.x", "b", "g"} and window.counter("a.x") == 5 and window.last("g")["value"] == 2
+
+
+def test_sums_beyond_all_numbers(console):
+    """Anybody can send them; whoever looks gets an answer, and the daemon lives."""
+    one, port = console("timers.mode=exact")
+    with Talk(port) as talk:
+        send("sendto", "x:1e308|c\nx:1e308|c\ng:1e308|g\ng:+1e308|g\nn:-1e308|g\nn:-1e308|g\nt:1e308|ms\nt:1e308|ms",
+             port=one.port)
+        assert talk.ask("counters") == "{ x: Infinity }\nEND\n\n"
+        assert talk.ask("gauges") == "{ g: Infinity, n: -Infinity }\nEND\n\n"
+        assert talk.ask("timers") == "{ t: [ 1e+308, 1e+308 ] }\nEND\n\n"
+        report = one.ask("top", "--json")
+        rows = {row["name"]: row for row in json.loads(report.stdout)["series"]}
+        assert report.returncode == 0 and rows["x"]["count"] is None and rows["g"]["value"] is None
+        assert " inf " in one.ask("top", "--once").stdout
+        assert talk.ask("delcounters x") == "deleted: x\nEND\n\n"
+        assert one.flush().last("g")["value"] is None
+        assert one.ask("status").returncode == 0
 
 
 def test_lines(console):

@@ -67,20 +67,26 @@ static double sender_key(const void *rows, size_t row, size_t key)
 	}
 }
 
+/* JSON has no numbers that are not finite, and a sum of what anybody sends may be one. */
+static json_t *number_pack(double value)
+{
+	return isfinite(value) ? json_real(value) : json_null();
+}
+
 static json_t *series_pack(const struct busy_look *look, size_t row)
 {
 	const struct busy_series *series = &look->rows[row];
-	json_t *object = json_pack("{s:s, s:s, s:s, s:f}", "type", type_names[series->type], "name",
+	json_t *object = json_pack("{s:s, s:s, s:s, s:o}", "type", type_names[series->type], "name",
 				   look->text + series->name, "tags", look->text + series->tags, "value",
-				   series->value);
+				   number_pack(series->value));
 
 	if (series->type != METRIC_GAUGE) {
-		json_object_set_new(object, "rate", json_real(series->rate));
-		json_object_set_new(object, "count", json_real(series->count));
+		json_object_set_new(object, "rate", number_pack(series->rate));
+		json_object_set_new(object, "count", number_pack(series->count));
 	}
 	if (series->type == METRIC_TIMER) {
-		json_object_set_new(object, "median", json_real(series->median));
-		json_object_set_new(object, "upper", json_real(series->upper));
+		json_object_set_new(object, "median", number_pack(series->median));
+		json_object_set_new(object, "upper", number_pack(series->upper));
 	}
 	return object;
 }
