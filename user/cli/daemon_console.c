@@ -234,33 +234,54 @@ static void answer_type(struct daemon *daemon, enum metric_type type, struct tex
 	text_add_string(text, "\n" END);
 }
 
-static void deleted_line(void *text, const char *key)
+/* The answer to a deletion: what each pattern found. */
+struct deleting {
+	struct text *text;
+	const char **patterns;
+	size_t count, told; /* patterns, and those of them about which all is said */
+};
+
+/* Of the patterns before `end`, those of which nothing was heard. */
+static void not_found_lines(struct deleting *deleting, size_t end)
 {
-	text_line(text, "deleted", key);
+	for (; deleting->told < end; deleting->told++) {
+		text_add_string(deleting->text, "metric ");
+		text_add_string(deleting->text, deleting->patterns[deleting->told]);
+		text_add_string(deleting->text, " not found\n");
+	}
+}
+
+static void deleted_line(void *context, size_t pattern, const char *key)
+{
+	struct deleting *deleting = context;
+
+	not_found_lines(deleting, pattern);
+	deleting->told = pattern + 1;
+	text_line(deleting->text, "deleted", key);
 }
 
 /* "delcounters a folder.* b" */
 static void answer_delete(struct daemon *daemon, enum metric_type type, char *arguments, struct text *text)
 {
-	const char *pattern;
+	/* Each pattern takes a byte at least. */
+	struct deleting deleting = { .text = text,
+				     .patterns = calloc(strlen(arguments) + 1, sizeof(const char *)) };
 
 	if (!gather(daemon)) {
 		text_add_string(text, ERROR_ANSWER);
-		return;
+		goto out;
 	}
-	while (arguments && *arguments && (pattern = strsep(&arguments, " "))) {
-		int count = store_delete(daemon->store, capture_open_window(daemon->capture), type, pattern,
-					 deleted_line, text);
-
-		if (count < 0)
-			text->failed = true;
-		if (count)
-			continue;
-		text_add_string(text, "metric ");
-		text_add_string(text, pattern);
-		text_add_string(text, " not found\n");
-	}
+	while (deleting.patterns && arguments && *arguments)
+		deleting.patterns[deleting.count++] = strsep(&arguments, " ");
+	if (!deleting.patterns ||
+	    store_delete(daemon->store, capture_open_window(daemon->capture), type, deleting.patterns,
+			 deleting.count, deleted_line, &deleting) < 0)
+		text->failed = true;
+	else
+		not_found_lines(&deleting, deleting.count);
 	text_add_string(text, END);
+out:
+	free(deleting.patterns);
 }
 
 #define ANSWER_TYPE(plural, TYPE)                                                        \
