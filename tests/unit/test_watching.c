@@ -36,6 +36,16 @@ static const struct pattern_case {
 	{ "/A/", "a:1|c", false },
 	{ "/(?i)A/", "a:1|c", true },
 	{ "/", "/:1|c", true }, /* one slash is a glob */
+	{ "[/]a", "/a:1|c", true },
+	{ "api.get", "api.get,env=p:1|c", true },
+	{ "api.get", "api.get;env=p:1|c", true },
+	{ "api.get", "api.get#env=p:1|c", true },
+	{ "api.get", "api.get[env=p]:1|c", true },
+	{ "api.get,env=p", "api.get,env=p:1|c", true },
+	{ "*env=p", "api.get,env=p:1|c", true },
+	{ "api.get", "api.getter,env=p:1|c", false },
+	{ "api", "api.get,env=p:1|c", false },
+	{ "/api.get$/", "api.get,env=p:1|c", false },
 	{ "//", "anything", true },
 };
 
@@ -62,7 +72,7 @@ static void test_patterns(void **state)
 
 static void test_bad_patterns(void **state)
 {
-	static const char *const bad[] = { "/(/", "/[/", "/a{2,1}/", "[", "a[b" };
+	static const char *const bad[] = { "/(/", "/[/", "/a{2,1}/", "[", "a[b", "/api" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

@@ -38,6 +38,11 @@ json_t *control_failure(const char *text)
 	return json_pack("{s:b, s:s}", "ok", 0, "error", text);
 }
 
+json_t *control_misuse(const char *text)
+{
+	return json_pack("{s:b, s:s, s:b}", "ok", 0, "error", text, "usage", 1);
+}
+
 static const struct control_command *command_find(const struct control *control, const char *word)
 {
 	const struct control_command *command = control->commands;
@@ -73,7 +78,9 @@ static json_t *client_stream(struct bufferevent *client, const struct control *c
 	else
 		err = control_stream_begin(client, command, control->context, arguments, &error);
 	json_decref(arguments);
-	return err ? control_failure(error.text) : NULL;
+	if (!err)
+		return NULL;
+	return err == -EINVAL ? control_misuse(error.text) : control_failure(error.text);
 }
 
 /* What is to be answered; NULL with *streaming: nothing, NULL without: out of memory. */

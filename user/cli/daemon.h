@@ -78,7 +78,7 @@ struct daemon {
 
 /*
  * Runs until it is told to end. 0, or a negative errno with the sentence when it could not
- * start. `source` must outlive the call.
+ * start; -EINVAL: because of the configuration or a file it names. `source` must outlive the call.
  */
 int daemon_run(const struct config *config, const struct config_source *source, bool verbose,
 	       struct error *error);

@@ -218,7 +218,7 @@ static int store_tune(struct store *store, const struct config *config)
 		       ?: store_set_bins(store, config->bin_rules, config->bin_rule_count);
 }
 
-/* Takes `next` over, as far as it can be while running. All or nothing. */
+/* Takes `next` over, as far as it can be while running. All or nothing. -EINVAL: it refers to what is not valid. */
 static int daemon_reconfigure(struct daemon *daemon, const struct config *next, char *restart,
 			      struct error *error)
 {
@@ -258,14 +258,16 @@ json_t *daemon_answer_reload(void *context)
 	char restart[RESTART_KEYS_BYTES] = "";
 	struct config next;
 	struct error error = {};
+	int err;
 
 	if (!daemon->capture)
 		return control_failure("kstatsd is leaving");
-	if (config_load(&next, daemon->source, &error) ||
-	    daemon_reconfigure(daemon, &next, restart, &error)) {
+	err = config_load(&next, daemon->source, &error)
+		      ?: daemon_reconfigure(daemon, &next, restart, &error);
+	if (err) {
 		daemon->counts.config_errors++;
 		log_error("not reloaded, all is as it was: %s", error.text);
-		return control_failure(error.text);
+		return err == -EINVAL ? control_misuse(error.text) : control_failure(error.text);
 	}
 	if (*restart)
 		log_warning("reloaded, but what needs a restart is as it was: %s", restart);

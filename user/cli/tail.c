@@ -245,8 +245,12 @@ int command_tail(const struct options *options)
 	json_t *arguments = json_object();
 	int code, err;
 
-	if (options->argument)
-		json_object_set_new(arguments, "pattern", json_string(options->argument));
+	if (options->argument && json_object_set_new(arguments, "pattern", json_string(options->argument))) {
+		log_error(
+			"cannot use the pattern: it is no UTF-8; a regular expression has \\xHH for a byte");
+		json_decref(arguments);
+		return EXIT_USAGE;
+	}
 	signals_prepare();
 	json_object_set_new(arguments, "rejected", json_boolean(options->rejected));
 	if (options->rate_is_set)
