@@ -90,7 +90,7 @@ def test_same_answers_as_statsd(tmp_path, console):
             keys = [re.findall(r"^((?:uptime|messages|graphite)[\w.]*): \d+$", talk.ask("stats"), re.M)
                     for talk in (theirs, ours)]
             assert "messages.bad_lines_seen: 2\n" in theirs.ask("stats")
-            assert [key for key in keys[0] if not key.startswith("graphite.")] == keys[1]
+            assert keys[0] == keys[1]
             assert "messages.bad_lines_seen: 2\n" in ours.ask("stats")
             theirs.say("quit\n")
             ours.say("quit\n")
@@ -108,6 +108,23 @@ def test_stats_of_outputs(console):
         send("sendto", "a:1|c", port=one.port)
         one.flush()
         wait_for(lambda: "graphite.flush_length: 0\n" not in talk.ask("stats"), "a delivery")
+
+
+def test_stats_of_two_graphites(console):
+    """statsd's lines once: of the one that delivers and of the one that does not, the worst."""
+    with socket.create_server(("127.0.0.1", 0)) as carbon:
+        absent = free_port(socket.SOCK_STREAM)
+        one, port = console('outputs.graphite=[{address: "127.0.0.1:%d"}, {address: "127.0.0.1:%d"}]'
+                            % (carbon.getsockname()[1], absent))
+        send("sendto", "a:1|c", port=one.port)
+        one.flush()
+        with Talk(port) as talk:
+            stats = wait_for(lambda: (lambda text: text if "graphite.flush_length: 0\n" not in text else None)(talk.ask("stats")),
+                             "a delivery")
+            assert [len(re.findall(rf"^graphite\.{name}: ", stats, re.M))
+                    for name in ("last_flush", "last_exception", "flush_time", "flush_length")] == [1, 1, 1, 1], stats
+            wait_for(lambda: int(re.search(r"^graphite\.last_exception: (\d+)$", talk.ask("stats"), re.M).group(1)) < 1000,
+                     "the failure of the other")
 
 
 def test_stats_and_lines_seen(console):

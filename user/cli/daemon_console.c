@@ -68,8 +68,33 @@ static void answer_health(void *context, char *arguments, struct text *text)
 	text_line(text, "health", daemon->unhealthy ? "down" : "up");
 }
 
+/* Outputs of a kind, or all, as one: of several, what is worst. */
+struct deliveries {
+	const char *kind; /* NULL: all */
+	size_t outputs;
+	struct sink_stats stats;
+};
+
+static void deliveries_add(void *context, const struct sink_stats *stats)
+{
+	struct deliveries *deliveries = context;
+	struct sink_stats *all = &deliveries->stats;
+
+	if (deliveries->kind && strcmp(deliveries->kind, stats->kind))
+		return;
+	if (!deliveries->outputs++) {
+		*all = *stats;
+		return;
+	}
+	all->last_flush = stats->last_flush < all->last_flush ? stats->last_flush : all->last_flush;
+	all->last_exception =
+		stats->last_exception > all->last_exception ? stats->last_exception : all->last_exception;
+	all->flush_ms = fmax(all->flush_ms, stats->flush_ms);
+	all->flush_length += stats->flush_length;
+}
+
 /* statsd shows what is called last_... as the seconds since then. */
-static void sink_lines(void *context, const struct sink_stats *stats)
+static void delivery_lines(struct text *text, const char *prefix, const struct sink_stats *stats)
 {
 	const double now = round((double)clock_read(CLOCK_REALTIME) / NS_PER_SECOND);
 	const struct {
@@ -84,9 +109,22 @@ static void sink_lines(void *context, const struct sink_stats *stats)
 	char name[64];
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		snprintf(name, sizeof(name), "%s.%s", stats->kind, rows[i].name);
-		number_line(context, name, rows[i].value);
+		snprintf(name, sizeof(name), "%s.%s", prefix, rows[i].name);
+		number_line(text, name, rows[i].value);
 	}
+}
+
+/* Scripts look for graphite.last_flush, wherever the values go to: once, and always. */
+static void outputs_lines(const struct outputs *outputs, struct text *text)
+{
+	struct deliveries graphite = { .kind = "graphite" }, any = {}, standard = { .kind = "stdout" };
+
+	outputs_visit(outputs, deliveries_add, &graphite);
+	outputs_visit(outputs, deliveries_add, &any);
+	outputs_visit(outputs, deliveries_add, &standard);
+	delivery_lines(text, "graphite", graphite.outputs ? &graphite.stats : &any.stats);
+	if (standard.outputs)
+		delivery_lines(text, "stdout", &standard.stats);
 }
 
 static void answer_stats(void *context, char *arguments, struct text *text)
@@ -106,7 +144,7 @@ static void answer_stats(void *context, char *arguments, struct text *text)
 	number_line(text, "messages.last_msg_seen",
 		    round((double)(now - daemon->messages.seen_at) / NS_PER_SECOND));
 	number_line(text, "messages.bad_lines_seen", (double)(closed.bad_lines_seen + open.bad_lines_seen));
-	outputs_visit(&daemon->outputs, sink_lines, text);
+	outputs_lines(&daemon->outputs, text);
 	text_add_string(text, END);
 }
 
