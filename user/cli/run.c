@@ -6,6 +6,11 @@
 #include "lib/kernel.h"
 #include "lib/log.h"
 
+static void config_note(const char *text)
+{
+	log_warning("%s", text);
+}
+
 int command_run(const struct options *options)
 {
 	struct config config;
@@ -17,6 +22,7 @@ int command_run(const struct options *options)
 		return EXIT_USAGE;
 	}
 	log_set_level(options->verbose ? LOG_LEVEL_DEBUG : config.log_level);
+	config_warn(&config, config_note);
 	if (kernel_check_privileges(&error) || kernel_check_btf(&error)) {
 		log_error("%s", error.text);
 		return EXIT_RUNTIME;
