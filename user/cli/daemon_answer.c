@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <unistd.h>
 #include "cli/daemon.h"
+#include "cli/ledger.h"
 #include "cli/names.h"
 #include "cli/version.h"
 #include "core/store.h"
@@ -12,15 +13,6 @@
 #define PROGRAMS_MAX 32
 #define MAPS_MAX 64
 #define RESTART_KEYS_BYTES 512
-
-static const struct {
-	const char *name;
-	enum ledger_counter counter;
-} ledger_rows[] = {
-#define LEDGER_ROW(suffix, name, meaning) { name, LEDGER_##suffix },
-	LEDGER(LEDGER_ROW)
-#undef LEDGER_ROW
-};
 
 static void set_count(json_t *object, const char *key, uint64_t value)
 {
@@ -47,8 +39,8 @@ static json_t *ledger_pack(const struct capture *capture)
 	const struct ledger *ledger = capture_ledger(capture);
 	json_t *object = json_object();
 
-	for (size_t i = 0; i < sizeof(ledger_rows) / sizeof(ledger_rows[0]); i++)
-		set_count(object, ledger_rows[i].name, ledger->n[ledger_rows[i].counter]);
+	for (size_t i = 0; i < LEDGER_COUNTERS; i++)
+		set_count(object, ledger_rows[i].name, ledger->n[i]);
 	return object;
 }
 

@@ -21,8 +21,7 @@
 #define ERROR_ANSWER "ERROR\n"
 #define SHOWN_KEY_BYTES 8256 /* a canonical name and its tags (core/name.h), or one of statsd's own */
 
-/* Lines as statsd writes them: "name: value\n". */
-static void text_line(struct text *text, const char *name, const char *value)
+void console_line(struct text *text, const char *name, const char *value)
 {
 	text_add_string(text, name);
 	text_add_string(text, ": ");
@@ -30,12 +29,12 @@ static void text_line(struct text *text, const char *name, const char *value)
 	text_add(text, "\n", 1);
 }
 
-static void number_line(struct text *text, const char *name, double value)
+void console_number(struct text *text, const char *name, double value)
 {
 	char number[NUMBER_BYTES];
 
 	number_format(value, number);
-	text_line(text, name, number);
+	console_line(text, name, number);
 }
 
 static bool gather(struct daemon *daemon)
@@ -65,7 +64,7 @@ static void answer_health(void *context, char *arguments, struct text *text)
 
 	if (!strcasecmp(word, "up") || !strcasecmp(word, "down"))
 		daemon->unhealthy = !strcasecmp(word, "down");
-	text_line(text, "health", daemon->unhealthy ? "down" : "up");
+	console_line(text, "health", daemon->unhealthy ? "down" : "up");
 }
 
 /* Outputs of a kind, or all, as one: of several, what is worst. */
@@ -110,7 +109,7 @@ static void delivery_lines(struct text *text, const char *prefix, const struct s
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		snprintf(name, sizeof(name), "%s.%s", prefix, rows[i].name);
-		number_line(text, name, rows[i].value);
+		console_number(text, name, rows[i].value);
 	}
 }
 
@@ -140,10 +139,11 @@ static void answer_stats(void *context, char *arguments, struct text *text)
 	}
 	statsd_counts_make(capture_ledger(daemon->capture), &closed);
 	statsd_counts_make(capture_open_ledger(daemon->capture), &open);
-	number_line(text, "uptime", round((double)(now - daemon->started) / NS_PER_SECOND));
-	number_line(text, "messages.last_msg_seen",
-		    round((double)(now - daemon->messages.seen_at) / NS_PER_SECOND));
-	number_line(text, "messages.bad_lines_seen", (double)(closed.bad_lines_seen + open.bad_lines_seen));
+	console_number(text, "uptime", round((double)(now - daemon->started) / NS_PER_SECOND));
+	console_number(text, "messages.last_msg_seen",
+		       round((double)(now - daemon->messages.seen_at) / NS_PER_SECOND));
+	console_number(text, "messages.bad_lines_seen",
+		       (double)(closed.bad_lines_seen + open.bad_lines_seen));
 	outputs_lines(&daemon->outputs, text);
 	text_add_string(text, END);
 }
@@ -295,7 +295,7 @@ static void deleted_line(void *context, size_t pattern, const char *key)
 
 	not_found_lines(deleting, pattern);
 	deleting->told = pattern + 1;
-	text_line(deleting->text, "deleted", key);
+	console_line(deleting->text, "deleted", key);
 }
 
 /* "delcounters a folder.* b" */

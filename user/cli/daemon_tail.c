@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "cli/daemon.h"
+#include "cli/ledger.h"
 #include "cli/tail_filter.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -84,24 +85,14 @@ static json_t *text_pack(const char *text, size_t len, bool *bytes)
 	return packed;
 }
 
-static const char *reason_name(enum ledger_counter reason)
-{
-	static const char *const names[LEDGER_COUNTERS] = {
-#define LEDGER_NAME(suffix, name, meaning) [LEDGER_##suffix] = name,
-		LEDGER(LEDGER_NAME)
-#undef LEDGER_NAME
-	};
-
-	return names[reason];
-}
-
 static json_t *faults_pack(const struct line_fault *faults, size_t count)
 {
 	json_t *array = json_array();
 
 	for (size_t i = 0; i < count && i < FAULTS_MAX; i++)
-		json_array_append_new(array, json_pack("{s:s, s:I}", "reason", reason_name(faults[i].reason),
-						       "at", (json_int_t)faults[i].at));
+		json_array_append_new(array,
+				      json_pack("{s:s, s:I}", "reason", ledger_rows[faults[i].reason].name,
+						"at", (json_int_t)faults[i].at));
 	return array;
 }
 

@@ -11,6 +11,7 @@
 #include "cli/container.h"
 #include "cli/daemon.h"
 #include "cli/daemon_top.h"
+#include "cli/ledger.h"
 #include "core/store.h"
 #include "lib/clock.h"
 
@@ -145,22 +146,6 @@ static json_t *senders_pack(const struct tops *tops, size_t most)
 struct totals {
 	uint64_t datagrams, lines, rejected, lost;
 };
-
-/* The rows of the ledger whose names begin with one of two words, added up. */
-static uint64_t ledger_sum(const struct ledger *ledger, const char *word)
-{
-	static const char *const names[LEDGER_COUNTERS] = {
-#define LEDGER_NAME(suffix, name, meaning) [LEDGER_##suffix] = name,
-		LEDGER(LEDGER_NAME)
-#undef LEDGER_NAME
-	};
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < LEDGER_COUNTERS; i++)
-		if (strstr(names[i], word))
-			sum += ledger->n[i];
-	return sum;
-}
 
 static struct totals totals_of(const struct ledger *ledger)
 {

@@ -16,17 +16,10 @@
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/escape.h"
+#include "cli/ledger.h"
 #include "lib/log.h"
 
 #define LEFT (-ECANCELED) /* the user has left, or whoever read our output */
-
-static const struct {
-	const char *name, *meaning;
-} ledger_rows[] = {
-#define LEDGER_ROW(suffix, name, meaning) { name, meaning },
-	LEDGER(LEDGER_ROW)
-#undef LEDGER_ROW
-};
 
 static const struct {
 	const char *key, *text;
@@ -57,7 +50,7 @@ static const char *paint(enum paint paint)
 
 static const char *reason_meaning(const char *name)
 {
-	for (size_t i = 0; i < COUNT(ledger_rows); i++)
+	for (size_t i = 0; i < LEDGER_COUNTERS; i++)
 		if (!strcmp(ledger_rows[i].name, name))
 			return ledger_rows[i].meaning;
 	return "rejected";
