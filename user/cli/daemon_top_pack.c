@@ -184,6 +184,7 @@ json_t *top_report_pack(const struct tops *tops, size_t most)
 	return json_pack("{s:f, s:f, s:f, s:I, s:o, s:o, s:o}", "time",
 			 (double)clock_read(CLOCK_REALTIME) / NS_PER_SECOND, "seconds", tops->seconds,
 			 "window", (double)(tops->looked - daemon->window_opened) / NS_PER_SECOND, "known",
-			 (json_int_t)store_series_count(daemon->store), "totals", totals_pack(tops), "series",
-			 rows_pack(tops, most), "senders", senders_pack(tops, most));
+			 (json_int_t)(store_series_count(daemon->store) - store_own_count(daemon->store)),
+			 "totals", totals_pack(tops), "series", rows_pack(tops, most), "senders",
+			 senders_pack(tops, most));
 }

@@ -352,8 +352,10 @@ int store_count_self(struct store *store, unsigned int window, const char *name,
 	if (!series)
 		return -ENOMEM;
 	/* For good, so that the daemon's own names take no room from others'. */
-	if (!series->holds)
+	if (!series->holds) {
 		series_hold(series);
+		store->own_count++;
+	}
 	series_fold_counter(series, window, (__int128)value * MICROS);
 	return 0;
 }

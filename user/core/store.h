@@ -175,6 +175,8 @@ struct snapshot;
 struct snapshot *store_close(struct store *store, unsigned int window, int64_t timestamp, double seconds);
 
 size_t store_series_count(const struct store *store);
+/* Of these, the daemon's own of store_count_self(). */
+size_t store_own_count(const struct store *store);
 
 /*
  * Moves what window `from` holds into window `to`, as if it had been observed at the start of

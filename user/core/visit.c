@@ -116,6 +116,11 @@ int store_visit_window(const struct store *store, unsigned int window,
 	return err;
 }
 
+size_t store_own_count(const struct store *store)
+{
+	return store->own_count;
+}
+
 /* What is to be deleted: patterns in the order of their texts, so that each series asks few of them. */
 struct pattern {
 	const char *text;
