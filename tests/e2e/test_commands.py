@@ -108,6 +108,17 @@ def test_ordinary_user(tmp_path):
     assert "CAP_BPF" in check.stdout + check.stderr or "root" in check.stdout + check.stderr
 
 
+@pytest.mark.parametrize("text", [None, "mappings: [{match: a}]"])
+def test_run_with_a_bad_mapping(text, tmp_path, hook):
+    file = tmp_path / "mapping.yml"
+    if text:
+        file.write_text(text)
+    one = Daemon(tmp_path, f"mapping={file}", hook=hook)
+    one.launch()
+    assert one.process.wait(20) == 2
+    assert str(file) in one.log() and len(one.log().splitlines()) == 1, one.log()
+
+
 @pytest.mark.parametrize("command", ["status", "flush", "reload"])
 def test_no_daemon(command, tmp_path):
     done = kstatsd(command, "-s", f"runtime_dir={tmp_path}/none")
@@ -179,7 +190,7 @@ def test_reload(how, tmp_path, hook):
         assert one.flush().counter("reload") == 101
         rewrite(file, [new], extra="unknown: 1\n")
         done = one.ask("reload")
-        assert done.returncode != 0 and "unknown" in done.stderr, done.stderr
+        assert done.returncode == 2 and "unknown" in done.stderr, done.stderr
         send("sendto", "reload:1|c", port=new)
         assert one.flush().counter("reload") == 1, "a bad file must leave the daemon as it was"
         one.stop()

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 """The management console: statsd's answers beside a real statsd, its lines, its bounds, and that looking changes nothing."""
+import json
 import random
 import re
 import socket
@@ -89,7 +90,7 @@ def test_same_answers_as_statsd(tmp_path, console):
             keys = [re.findall(r"^((?:uptime|messages|graphite)[\w.]*): \d+$", talk.ask("stats"), re.M)
                     for talk in (theirs, ours)]
             assert "messages.bad_lines_seen: 2\n" in theirs.ask("stats")
-            assert [key for key in keys[0] if not key.startswith("graphite.")] == keys[1]
+            assert keys[0] == keys[1]
             assert "messages.bad_lines_seen: 2\n" in ours.ask("stats")
             theirs.say("quit\n")
             ours.say("quit\n")
@@ -107,6 +108,23 @@ def test_stats_of_outputs(console):
         send("sendto", "a:1|c", port=one.port)
         one.flush()
         wait_for(lambda: "graphite.flush_length: 0\n" not in talk.ask("stats"), "a delivery")
+
+
+def test_stats_of_two_graphites(console):
+    """statsd's lines once: of the one that delivers and of the one that does not, the worst."""
+    with socket.create_server(("127.0.0.1", 0)) as carbon:
+        absent = free_port(socket.SOCK_STREAM)
+        one, port = console('outputs.graphite=[{address: "127.0.0.1:%d"}, {address: "127.0.0.1:%d"}]'
+                            % (carbon.getsockname()[1], absent))
+        send("sendto", "a:1|c", port=one.port)
+        one.flush()
+        with Talk(port) as talk:
+            stats = wait_for(lambda: (lambda text: text if "graphite.flush_length: 0\n" not in text else None)(talk.ask("stats")),
+                             "a delivery")
+            assert [len(re.findall(rf"^graphite\.{name}: ", stats, re.M))
+                    for name in ("last_flush", "last_exception", "flush_time", "flush_length")] == [1, 1, 1, 1], stats
+            wait_for(lambda: int(re.search(r"^graphite\.last_exception: (\d+)$", talk.ask("stats"), re.M).group(1)) < 1000,
+                     "the failure of the other")
 
 
 def test_stats_and_lines_seen(console):
@@ -162,6 +180,24 @@ def test_deleted_is_not_flushed(console):
         send("sendto", "a.x:5|c\ng:+2|g", port=one.port)
         window = one.flush()
         assert window.names() == {"a.x", "b", "g"} and window.counter("a.x") == 5 and window.last("g")["value"] == 2
+
+
+def test_sums_beyond_all_numbers(console):
+    """Anybody can send them; whoever looks gets an answer, and the daemon lives."""
+    one, port = console("timers.mode=exact")
+    with Talk(port) as talk:
+        send("sendto", "x:1e308|c\nx:1e308|c\ng:1e308|g\ng:+1e308|g\nn:-1e308|g\nn:-1e308|g\nt:1e308|ms\nt:1e308|ms",
+             port=one.port)
+        assert talk.ask("counters") == "{ x: Infinity }\nEND\n\n"
+        assert talk.ask("gauges") == "{ g: Infinity, n: -Infinity }\nEND\n\n"
+        assert talk.ask("timers") == "{ t: [ 1e+308, 1e+308 ] }\nEND\n\n"
+        report = one.ask("top", "--json")
+        rows = {row["name"]: row for row in json.loads(report.stdout)["series"]}
+        assert report.returncode == 0 and rows["x"]["count"] is None and rows["g"]["value"] is None
+        assert " inf " in one.ask("top", "--once").stdout
+        assert talk.ask("delcounters x") == "deleted: x\nEND\n\n"
+        assert one.flush().last("g")["value"] is None
+        assert one.ask("status").returncode == 0
 
 
 def test_lines(console):

@@ -73,7 +73,7 @@ def test_reload_renames_what_the_kernel_holds(start, tmp_path):
     # Without the mapping, and with templates; and back, to a file that is not right.
     path.write_text("mappings: [{match: 'a.*'}]")
     refused = one.ask("reload")
-    assert refused.returncode != 0 and f"{path}:1: mappings[0].name: is missing" in refused.stderr
+    assert refused.returncode == 2 and f"{path}:1: mappings[0].name: is missing" in refused.stderr
     send("sendto", "a.count:8|c", port=one.port)
     assert one.flush().counter("behind;what=count") == 8
 

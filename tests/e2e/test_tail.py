@@ -61,11 +61,15 @@ def test_pattern(daemon, sendto, pattern, expected):
     assert lines == expected
 
 
-@pytest.mark.parametrize("pattern,word", [("/(/", "parenthes"), ("[", "pattern")])
+@pytest.mark.parametrize("pattern,word", [("/(/", "parenthes"), ("[", "pattern"), ("/api", "/api/")])
 def test_bad_pattern(daemon, pattern, word):
     done = daemon.ask("tail", pattern)
-    assert done.returncode == 1 and pattern in done.stderr and word in done.stderr and not done.stdout
+    assert done.returncode == 2 and pattern in done.stderr and word in done.stderr and not done.stdout
     assert watchers(daemon) == 0
+
+
+def test_help_says_what_a_pattern_is(daemon):
+    assert re.search(r"^PATTERN: .*'api\.\*'.*/", daemon.ask("tail", "--help").stdout, re.M)
 
 
 # line, what the caret stands under (or where the line ends: None), reason

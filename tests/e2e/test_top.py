@@ -111,6 +111,7 @@ def test_looking_loses_nothing(daemon):
         one = report(daemon)
         rounds = len(sent) / (sent[-1] - sent[0])
     rest = daemon.flush()
+    assert one["known"] == 12, "busy.*, load and depth; none of kstatsd's own, which were flushed"
     assert counted + rest.counter("busy.0") == len(sent)
     assert rest.last("depth")["value"] == 17
     assert abs(by_name(one["series"])["busy.9"]["rate"] - 10 * rounds) < 3 * rounds

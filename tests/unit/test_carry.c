@@ -17,6 +17,7 @@
 #include "bucket.h"
 #include "core/snapshot.h"
 #include "core/store.h"
+#include "lib/clock.h"
 
 #define NAMES 5
 #define STEPS 4000
@@ -315,10 +316,11 @@ static void test_visit(void **state)
 	store_free(store);
 }
 
-static void key_print(void *context, const char *key)
+static void key_print(void *context, size_t pattern, const char *key)
 {
 	struct text *text = context;
 
+	(void)pattern;
 	text->used += (size_t)snprintf(text->text + text->used, sizeof(text->text) - text->used, "%s ", key);
 }
 
@@ -350,8 +352,8 @@ static void test_delete(void **state)
 		fill(store, 0);
 		for (const char *key = deletions[i].keys; *key; key++)
 			count += *key == ' ';
-		assert_int_equal(store_delete(store, 0, deletions[i].type, deletions[i].pattern, key_print,
-					      &keys),
+		assert_int_equal(store_delete(store, 0, deletions[i].type, &deletions[i].pattern, 1,
+					      key_print, &keys),
 				 count);
 		assert_string_equal(keys.text, deletions[i].keys);
 		assert_window(store, 0, deletions[i].left);
@@ -365,6 +367,65 @@ static void test_delete(void **state)
 	}
 }
 
+static void pattern_print(void *context, size_t pattern, const char *key)
+{
+	struct text *text = context;
+
+	text->used += (size_t)snprintf(text->text + text->used, sizeof(text->text) - text->used, "%zu %s, ",
+				       pattern, key);
+}
+
+/* Each key is the first pattern's that matches it, in the order of the patterns. */
+static void test_delete_several(void **state)
+{
+	static const char *const patterns[] = { "b;*", "b", "nope", "a.y.*", "a.*",
+						"a.x", "b", "",	    ".*",    "b;k=v" };
+	struct store *store = new_store(true, false);
+	struct text keys = {};
+
+	(void)state;
+	fill(store, 0);
+	assert_int_equal(store_delete(store, 0, METRIC_COUNTER, patterns,
+				      sizeof(patterns) / sizeof(patterns[0]), pattern_print, &keys),
+			 4);
+	assert_string_equal(keys.text, "1 b, 3 a.y.z, 4 a.x, 9 b;k=v, ");
+	assert_int_equal(store_delete(store, 0, METRIC_TIMER, NULL, 0, pattern_print, &keys), 0);
+	assert_window(store, 0, "t.t; 14 9 5, g.g; 7, s.s; 1");
+	store_free(store);
+}
+
+/* What fits into one line of the console, over as many series as there may be: no pause that a sender feels. */
+static void test_delete_is_quick(void **state)
+{
+	enum { SERIES = 100000, PATTERNS = 2000 };
+	struct store_options options = { .series_max = SERIES, .set_exact_max = 10 };
+	struct store *store = store_new(&options);
+	static char names[PATTERNS][24];
+	const char *patterns[PATTERNS];
+	int64_t began;
+	char name[24];
+
+	(void)state;
+	for (int i = 0; i < SERIES; i++) {
+		snprintf(name, sizeof(name), "folder.%d.x", i);
+		series_add_counter(series_of(store, METRIC_COUNTER, name), 0, 1, 1);
+	}
+	for (int i = 0; i < PATTERNS; i++) {
+		snprintf(names[i], sizeof(names[i]), i % 2 ? "folder.%d.*" : "folder.%d.x", i * 60);
+		patterns[i] = names[i];
+	}
+	began = clock_read(CLOCK_PROCESS_CPUTIME_ID);
+	assert_int_equal(store_delete(store, 0, METRIC_COUNTER, patterns, PATTERNS, NULL, NULL),
+			 (SERIES + 59) / 60);
+	assert_true(clock_read(CLOCK_PROCESS_CPUTIME_ID) - began < NS_PER_SECOND / 2);
+	store_free(store);
+}
+
+static int delete_one(struct store *store, enum metric_type type, const char *pattern)
+{
+	return store_delete(store, 1, type, &pattern, 1, NULL, NULL);
+}
+
 /* Forgotten is also what was closed before: a gauge's value, and that an idle one is sent again. */
 static void test_delete_known(void **state)
 {
@@ -375,9 +436,9 @@ static void test_delete_known(void **state)
 	store_set_idle(store, &(struct idle_options){ .sent = { true, true, true, true } });
 	fill(store, 0);
 	snapshot_free(store_close(store, 0, 1, 10));
-	assert_int_equal(store_delete(store, 1, METRIC_COUNTER, "a.*", NULL, NULL), 2);
-	assert_int_equal(store_delete(store, 1, METRIC_GAUGE, "g", NULL, NULL), 1);
-	assert_int_equal(store_delete(store, 1, METRIC_GAUGE, "g", NULL, NULL), 0);
+	assert_int_equal(delete_one(store, METRIC_COUNTER, "a.*"), 2);
+	assert_int_equal(delete_one(store, METRIC_GAUGE, "g"), 1);
+	assert_int_equal(delete_one(store, METRIC_GAUGE, "g"), 0);
 	assert_window(store, 1, "c.b; 0 idle, c.b;k=v 0 idle, t.t; 0 idle, s.s; 0 idle");
 	snapshot = store_close(store, 1, 1, 10);
 	assert_int_equal(snapshot->count, 4);
@@ -391,8 +452,9 @@ static void test_delete_known(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_carries),	     cmocka_unit_test(test_gauges),
-		cmocka_unit_test(test_visit),	     cmocka_unit_test(test_delete),
+		cmocka_unit_test(test_carries),	       cmocka_unit_test(test_gauges),
+		cmocka_unit_test(test_visit),	       cmocka_unit_test(test_delete),
+		cmocka_unit_test(test_delete_several), cmocka_unit_test(test_delete_is_quick),
 		cmocka_unit_test(test_delete_known),
 	};
 

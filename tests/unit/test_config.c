@@ -228,7 +228,7 @@ static const struct {
 	{ "capture: {statsd: {ports: []}}", NULL,
 	  ":1: capture.statsd.ports: the list is empty; name at least one port, as in [8125]" },
 	{ "capture:\n  statsd:\n    ports:\n      - 80\n      - 80abc\n", NULL,
-	  ":5: capture.statsd.ports: '80abc' is not a whole number" },
+	  ":5: capture.statsd.ports: '80abc' is not a whole number of 1 or more" },
 	{ "capture: {statsd: {ports: [0]}}", NULL, ":1: capture.statsd.ports: 0 is not between 1 and 65535" },
 	{ "capture: {statsd: {ports: [65536]}}", NULL,
 	  ":1: capture.statsd.ports: 65536 is not between 1 and 65535" },
@@ -257,8 +257,9 @@ static const struct {
 	{ "delete_idle: maybe", NULL, ":1: delete_idle: 'maybe' is not one of: false, true" },
 	{ "delete_idle: {gauge: true}", NULL,
 	  ":1: delete_idle.gauge: unknown key; the nearest known key is delete_idle.gauges" },
-	{ "", "delete_idle.sets=0", "-s delete_idle.sets: delete_idle.sets: '0' is not one of: false, true" },
-	{ "gauge_ttl: -1", NULL, ":1: gauge_ttl: '-1' is not a whole number" },
+	{ "", "delete_idle.sets=0", "-s delete_idle.sets: '0' is not one of: false, true" },
+	{ "gauge_ttl: -1", NULL, ":1: gauge_ttl: '-1' is not a whole number of 0 or more" },
+	{ "", "gauge_ttl=-1", "-s gauge_ttl: '-1' is not a whole number of 0 or more" },
 	{ "timers: {histogram: {bins: [1]}}", NULL,
 	  ":1: timers.histogram: a list is expected, such as [{metric: \"\", bins: [10, 100, inf]}]" },
 	{ "timers:\n  histogram:\n  - {bins: [1, soon]}", NULL,
@@ -304,7 +305,7 @@ static const struct {
 	{ "names: {prefix_stats: kstatsd}", NULL,
 	  ":1: names.prefix_stats: kstatsd is what the ledger is called" },
 	{ "names: {field_names: telegraf}\n", "names.legacy_namespace=true",
-	  "-s names.legacy_namespace: names.legacy_namespace: it has no place for the names of names.field_names: "
+	  "-s names.legacy_namespace: it has no place for the names of names.field_names: "
 	  "telegraf; set it to false" },
 	{ "internal_metrics: statsd", NULL, ":1: internal_metrics: a list is expected, such as [kstatsd]" },
 	{ "internal_metrics: [statsd, statsd]", NULL, ":1: internal_metrics: statsd stands here twice" },
@@ -314,16 +315,16 @@ static const struct {
 	  "sum_squares, mean, median, histogram, count_percent, mean_percent, upper_percent, lower_percent, "
 	  "sum_percent, sum_squares_percent" },
 	{ "console: {listen: 8126}", NULL,
-	  ":1: console.listen: '8126' is not host:port, such as 127.0.0.1:2003 or [::1]:2003" },
+	  ":1: console.listen: '8126' is not host:port, such as 127.0.0.1:8126 or [::1]:8126" },
 	{ "runtime_dir: run/kstatsd\n", NULL, ":1: runtime_dir: 'run/kstatsd' is not an absolute path" },
 	{ "limits: {ring: 300000}", NULL, ":1: limits.ring: 300000 bytes is not a power of two" },
-	{ "limits: {counters: 1.5}", NULL, ":1: limits.counters: '1.5' is not a whole number" },
+	{ "limits: {counters: 1.5}", NULL, ":1: limits.counters: '1.5' is not a whole number of 1 or more" },
 	{ "limits: {counters: 0}", NULL, ":1: limits.counters: 0 is not between 1 and 16777216" },
 	{ "log: {level: loud}", NULL, ":1: log.level: 'loud' is not one of: error, warning, info, debug" },
 	{ "\nflush: {interval: \"${UNSET}\"}", NULL,
 	  ":2: flush.interval: the environment variable UNSET is not set; ${UNSET:-default} would name a default" },
 	{ "capture: {statsd: {ports: [\"${LIST}\"]}}", NULL,
-	  ":1: capture.statsd.ports: '[1, 2]' is not a whole number" },
+	  ":1: capture.statsd.ports: '[1, 2]' is not a whole number of 1 or more" },
 	{ "runtime_dir: ${COLON}\n", NULL, ":1: runtime_dir: 'a: b' is not an absolute path" },
 	{ "runtime_dir: \"/a\\0b\"\n", NULL, ":1: runtime_dir: the value holds a NUL byte" },
 	{ "runtime_dir: \"\\uE00099\\uE001\"\n", NULL,
@@ -331,12 +332,12 @@ static const struct {
 	{ "flush: {}\n---\nflush: {}\n", NULL, ":3: a second YAML document begins here" },
 	{ "a: &x\n  b: *x\n", NULL, ":1: a: unknown key" },
 	{ "", "flush.intervall=1s",
-	  "-s flush.intervall: flush.intervall: unknown key; the nearest known key is flush.interval" },
-	{ "", "flush.interval=", "-s flush.interval: flush.interval: the value is empty" },
+	  "-s flush.intervall: unknown key; the nearest known key is flush.interval" },
+	{ "", "flush.interval=", "-s flush.interval: the value is empty" },
 	{ "", "flush.interval", "-s flush.interval: KEY=VALUE is expected, such as -s flush.interval=1s" },
 	{ "", "=1", "-s =1: KEY=VALUE is expected, such as -s flush.interval=1s" },
 	{ "capture: {statsd: {hook: kprobe}}", "capture.statsd.absorb=true",
-	  "-s capture.statsd.absorb: capture.statsd.absorb: only the cgroup hook can end a datagram's way; set "
+	  "-s capture.statsd.absorb: only the cgroup hook can end a datagram's way; set "
 	  "capture.statsd.hook to cgroup or auto, or absorb to false" },
 };
 
@@ -387,6 +388,43 @@ static void test_idle(void **state)
 		assert_string_equal(sent, idles[i].sent);
 		assert_int_equal(config.idle.gauge_closings, idles[i].gauge_closings);
 		assert_int_equal(config.idle.ttl, idles[i].ttl);
+	}
+}
+
+/* Text, and how the sentence that it deserves begins; NULL: none. */
+static const struct {
+	const char *text, *sentence;
+} idle_keys[] = {
+	{ "timers: {percentile_limit: 9}", "timers.percentile_limit has no effect, " },
+	{ "timers: {percentile_limit: 9, mode: exact}", NULL },
+	{ "delete_idle: {gauges: false}\ngauge_ttl: 2", "gauge_ttl has no effect, " },
+	{ "gauge_ttl: 2", NULL },
+	{ "ttl: 5m", "ttl has no effect, " },
+	{ "ttl: 5m\ndelete_idle: {sets: false}", NULL },
+	{ "", NULL },
+};
+
+static const char *warned;
+
+static void on_warning(const char *text)
+{
+	assert_null(warned);
+	warned = text;
+}
+
+static void test_keys_without_effect(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(idle_keys); i++) {
+		const char *sentence = idle_keys[i].sentence;
+		struct error error = {};
+		struct config config;
+
+		assert_int_equal(load(&config, idle_keys[i].text, NULL, &error), 0);
+		warned = NULL;
+		config_warn(&config, on_warning);
+		if (!sentence != !warned || (sentence && strncmp(warned, sentence, strlen(sentence))))
+			fail_msg("'%s': %s", idle_keys[i].text, warned ? warned : "no warning");
 	}
 }
 
@@ -643,13 +681,14 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_idle),	    cmocka_unit_test(test_bins),
-		cmocka_unit_test(test_names),	    cmocka_unit_test(test_series_names),
-		cmocka_unit_test(test_good),	    cmocka_unit_test(test_bad),
-		cmocka_unit_test(test_not_yaml),    cmocka_unit_test(test_missing_file),
-		cmocka_unit_test(test_long_values), cmocka_unit_test(test_update),
-		cmocka_unit_test(test_documented),  cmocka_unit_test(test_example),
-		cmocka_unit_test(test_words),	    cmocka_unit_test(test_units),
+		cmocka_unit_test(test_idle),	     cmocka_unit_test(test_keys_without_effect),
+		cmocka_unit_test(test_bins),	     cmocka_unit_test(test_names),
+		cmocka_unit_test(test_series_names), cmocka_unit_test(test_good),
+		cmocka_unit_test(test_bad),	     cmocka_unit_test(test_not_yaml),
+		cmocka_unit_test(test_missing_file), cmocka_unit_test(test_long_values),
+		cmocka_unit_test(test_update),	     cmocka_unit_test(test_documented),
+		cmocka_unit_test(test_example),	     cmocka_unit_test(test_words),
+		cmocka_unit_test(test_units),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -135,6 +135,24 @@ static void test_percentile_names(void **state)
 	text_release(&text);
 }
 
+/* Values with a time of their own say which. */
+static void test_table_timestamp(void **state)
+{
+	const struct metric rows[] = {
+		{ .type = METRIC_COUNTER, .name = "a", .tags = "", .counter = 3 },
+		{ .type = METRIC_COUNTER, .name = "a", .tags = "", .counter = 4, .timestamp = 1600000000 },
+	};
+	const struct snapshot one = { .timestamp = 1, .seconds = 1, .metrics = rows, .count = 2 };
+	struct text text = {};
+
+	(void)state;
+	assert_int_equal(format_table(&one, false, &text), 0);
+	text_add(&text, "", 1);
+	assert_non_null(strstr(text.data, "\na       counter                  3     3\n"));
+	assert_non_null(strstr(text.data, "\na       counter T1600000000      4\n"));
+	text_release(&text);
+}
+
 static const struct metric strange[] = {
 	{ .type = METRIC_COUNTER, .name = "huge", .tags = "", .counter = INFINITY },
 	{ .type = METRIC_GAUGE, .name = "none", .tags = "", .gauge = NAN },
@@ -309,6 +327,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_graphite),
+		cmocka_unit_test(test_table_timestamp),
 		cmocka_unit_test(test_percentile_names),
 		cmocka_unit_test(test_not_finite),
 		cmocka_unit_test(test_line_limit),

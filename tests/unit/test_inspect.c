@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 /* Objects in Node's layout; what is wanted was printed by Node 20's util.inspect(). */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -31,6 +32,9 @@ static void test_keys_and_numbers(void **state)
 	inspect_number(&inspect, "zero", -0.0);
 	inspect_number(&inspect, "tiny", 1e-7);
 	assert_inspect(&inspect, "{ a_1: 1, '1a': -2.5, 'b.c;k=v': 1e+21, zero: -0, tiny: 1e-7 }");
+	inspect_number(&inspect, "sum", INFINITY);
+	inspect_numbers(&inspect, "samples", (const double[]){ -INFINITY, NAN }, 2);
+	assert_inspect(&inspect, "{ sum: Infinity, samples: [ -Infinity, NaN ] }");
 }
 
 /* Eighty columns as Node counts them, which is more than there are. */

@@ -46,6 +46,10 @@ static const struct {
 	{ 999999999.999999, "999999999.999999" },
 	{ 1234567.25, "1234567.25" },
 	{ 100.01, "100.01" },
+	{ INFINITY, "Infinity" },
+	{ -INFINITY, "-Infinity" },
+	{ NAN, "NaN" },
+	{ -NAN, "NaN" },
 };
 
 static void test_spelling(void **state)

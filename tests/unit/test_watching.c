@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 /* What tail and top are made of: patterns, rates, escapes, containers, the busiest rows. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -35,6 +36,16 @@ static const struct pattern_case {
 	{ "/A/", "a:1|c", false },
 	{ "/(?i)A/", "a:1|c", true },
 	{ "/", "/:1|c", true }, /* one slash is a glob */
+	{ "[/]a", "/a:1|c", true },
+	{ "api.get", "api.get,env=p:1|c", true },
+	{ "api.get", "api.get;env=p:1|c", true },
+	{ "api.get", "api.get#env=p:1|c", true },
+	{ "api.get", "api.get[env=p]:1|c", true },
+	{ "api.get,env=p", "api.get,env=p:1|c", true },
+	{ "*env=p", "api.get,env=p:1|c", true },
+	{ "api.get", "api.getter,env=p:1|c", false },
+	{ "api", "api.get,env=p:1|c", false },
+	{ "/api.get$/", "api.get,env=p:1|c", false },
 	{ "//", "anything", true },
 };
 
@@ -61,7 +72,7 @@ static void test_patterns(void **state)
 
 static void test_bad_patterns(void **state)
 {
-	static const char *const bad[] = { "/(/", "/[/", "/a{2,1}/", "[", "a[b" };
+	static const char *const bad[] = { "/(/", "/[/", "/a{2,1}/", "[", "a[b", "/api" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -245,6 +256,48 @@ static void test_busiest(void **state)
 	assert_int_equal(busiest_pick(rows, 0, 2, pick_key, 3, picked), 0);
 }
 
+/* What is no number leads nothing and harms nothing, wherever it stands; infinity leads. */
+static void test_busiest_not_finite(void **state)
+{
+	static const double rows[][2] = {
+		{ NAN, 0 }, { 1, 0 }, { NAN, 0 }, { 2, 0 }, { INFINITY, 0 }, { NAN, 0 }, { 3, 0 }, { NAN, 0 },
+	};
+	static const size_t expected[] = { 3, 4, 6 };
+	size_t picked[8];
+
+	(void)state;
+	assert_int_equal(busiest_pick(rows, 8, 1, pick_key, 3, picked), 3);
+	assert_memory_equal(picked, expected, sizeof(expected));
+	assert_int_equal(busiest_pick(rows, 3, 1, pick_key, 1, picked), 1);
+	assert_int_equal(picked[0], 1);
+	assert_int_equal(busiest_pick(rows, 8, 1, pick_key, 7, picked), 7);
+}
+
+/* A hundred thousand rows, each ahead of the one before: the most work there is. */
+static void test_busiest_of_many(void **state)
+{
+	enum { MANY = 100000, MOST = 1000 };
+	double(*rows)[2] = calloc(MANY, sizeof(*rows));
+	size_t *picked = calloc(2 * MOST, sizeof(*picked));
+	int64_t began = clock_read(CLOCK_PROCESS_CPUTIME_ID);
+
+	(void)state;
+	assert_true(rows && picked);
+	for (size_t i = 0; i < MANY; i++) {
+		rows[i][0] = (double)i;
+		rows[i][1] = (double)(i * 7919 % MANY); /* each number once */
+	}
+	assert_int_equal(busiest_pick(rows, MANY, 1, pick_key, MOST, picked), MOST);
+	for (size_t i = 0; i < MOST; i++)
+		assert_int_equal(picked[i], MANY - MOST + i);
+	assert_true(clock_read(CLOCK_PROCESS_CPUTIME_ID) - began < NS_PER_SECOND / 10);
+	assert_int_equal(busiest_pick(&rows[0][1], MANY - 1, 1, pick_key, MOST, picked), MOST);
+	for (size_t i = 0; i < MOST; i++)
+		assert_true(rows[picked[i]][1] >= MANY - MOST - 1);
+	free(rows);
+	free(picked);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -257,6 +310,8 @@ int main(void)
 		cmocka_unit_test(test_rates),
 		cmocka_unit_test(test_many_rates),
 		cmocka_unit_test(test_busiest),
+		cmocka_unit_test(test_busiest_not_finite),
+		cmocka_unit_test(test_busiest_of_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 /*
  * Both looks are sorted, so a row finds its earlier self by merging. Leaders are kept in a
- * short sorted list: most of many rows lose against its last and cost one comparison.
+ * heap whose top is the least of them: most of many rows lose against it and cost one comparison.
  */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "cli/busiest.h"
@@ -110,45 +111,77 @@ struct leader {
 	size_t row;
 };
 
-/* The leaders by one key, the first of them first; marks them. */
-static void leaders_mark(const void *rows, size_t count, size_t key,
-			 double (*value)(const void *rows, size_t row, size_t key), size_t most,
-			 struct leader *leaders, bool *marks)
+/* The leaders so far: a heap, the one that has to go first at its top. */
+struct leaders {
+	struct leader *heap;
+	size_t count, most;
+};
+
+/* Among equals the later row goes first. */
+static bool goes_before(const struct leader *a, const struct leader *b)
 {
-	size_t held = 0;
+	return a->key < b->key || (a->key == b->key && a->row > b->row);
+}
 
-	for (size_t row = 0; row < count; row++) {
-		double mine = value(rows, row, key);
-		size_t at = held;
+static void leaders_rise(struct leaders *leaders, size_t at, struct leader leader)
+{
+	for (; at && goes_before(&leader, &leaders->heap[(at - 1) / 2]); at = (at - 1) / 2)
+		leaders->heap[at] = leaders->heap[(at - 1) / 2];
+	leaders->heap[at] = leader;
+}
 
-		if (held == most && mine <= leaders[held - 1].key)
-			continue;
-		while (at && leaders[at - 1].key < mine)
-			at--;
-		held += held < most;
-		memmove(leaders + at + 1, leaders + at, (held - at - 1) * sizeof(*leaders));
-		leaders[at] = (struct leader){ .key = mine, .row = row };
+/* Puts `leader` in the place of the top. */
+static void leaders_sink(struct leaders *leaders, struct leader leader)
+{
+	struct leader *heap = leaders->heap;
+	size_t at = 0, below;
+
+	for (; (below = 2 * at + 1) < leaders->count; at = below) {
+		if (below + 1 < leaders->count && goes_before(&heap[below + 1], &heap[below]))
+			below++;
+		if (!goes_before(&heap[below], &leader))
+			break;
+		heap[at] = heap[below];
 	}
-	for (size_t i = 0; i < held; i++)
-		marks[leaders[i].row] = true;
+	heap[at] = leader;
+}
+
+/* Marks the leaders by one key. What is not a number is behind all that are. */
+static void leaders_mark(const void *rows, size_t count, size_t key,
+			 double (*value)(const void *rows, size_t row, size_t key), struct leaders *leaders,
+			 bool *marks)
+{
+	leaders->count = 0;
+	for (size_t row = 0; row < count; row++) {
+		struct leader mine = { .key = value(rows, row, key), .row = row };
+
+		if (isnan(mine.key))
+			mine.key = -INFINITY;
+		if (leaders->count < leaders->most)
+			leaders_rise(leaders, leaders->count++, mine);
+		else if (goes_before(&leaders->heap[0], &mine))
+			leaders_sink(leaders, mine);
+	}
+	for (size_t i = 0; i < leaders->count; i++)
+		marks[leaders->heap[i].row] = true;
 }
 
 long busiest_pick(const void *rows, size_t count, size_t keys,
 		  double (*key)(const void *rows, size_t row, size_t key), size_t most, size_t *picked)
 {
-	struct leader *leaders = calloc(most + 1, sizeof(*leaders));
+	struct leaders leaders = { .heap = calloc(most + 1, sizeof(struct leader)), .most = most };
 	bool *marks = calloc(count + 1, sizeof(*marks));
 	long found = -ENOMEM;
 
-	if (leaders && marks && most) {
+	if (leaders.heap && marks && most) {
 		found = 0;
 		for (size_t i = 0; i < keys; i++)
-			leaders_mark(rows, count, i, key, most, leaders, marks);
+			leaders_mark(rows, count, i, key, &leaders, marks);
 		for (size_t i = 0; i < count; i++)
 			if (marks[i])
 				picked[found++] = i;
 	}
-	free(leaders);
+	free(leaders.heap);
 	free(marks);
 	return found;
 }

@@ -28,6 +28,11 @@ static bool requirement_print(const char *what, int (*check)(struct error *error
 	return met;
 }
 
+static void config_note(const char *text)
+{
+	log_warning("%s", text);
+}
+
 /* Leaves what to try the hooks with in *capture: the configured options, else the defaults. */
 static bool config_print(const struct options *options, struct capture_options *capture)
 {
@@ -47,6 +52,7 @@ static bool config_print(const struct options *options, struct capture_options *
 	}
 	snprintf(text, sizeof(text), "valid (%s)", *file ? file : "no file, defaults");
 	row_print("configuration", text);
+	config_warn(&config, config_note);
 	*capture = config.capture;
 	naming_free(naming);
 	return true;

@@ -10,6 +10,7 @@ int client_ask(const struct options *options, const char *request, json_t **answ
 	struct config config;
 	struct error error = {};
 	const char *refusal;
+	int code;
 
 	*answer = NULL;
 	if (config_load(&config, &options->source, &error)) {
@@ -21,9 +22,10 @@ int client_ask(const struct options *options, const char *request, json_t **answ
 		return EXIT_OK;
 	refusal = json_string_value(json_object_get(*answer, "error"));
 	log_error("%s", refusal ? refusal : error.text);
+	code = json_is_true(json_object_get(*answer, "usage")) ? EXIT_USAGE : EXIT_RUNTIME;
 	json_decref(*answer);
 	*answer = NULL;
-	return EXIT_RUNTIME;
+	return code;
 }
 
 int client_open(const struct options *options, const char *request, const json_t *arguments,
@@ -43,5 +45,5 @@ int client_open(const struct options *options, const char *request, const json_t
 		return EXIT_OK;
 	if (err != -EINTR) /* the user knows */
 		log_error("%s", error.text);
-	return EXIT_RUNTIME;
+	return err == -EINVAL ? EXIT_USAGE : EXIT_RUNTIME;
 }

@@ -29,6 +29,8 @@ static void origin_note(void *context, const struct config_key *key, const struc
 
 	if (scan->is_file)
 		snprintf(text, ORIGIN_MAX, "%s:%zu: ", scan->source, node->start_mark.line + 1);
+	else if (!strcmp(scan->source + strlen("-s "), key->path))
+		snprintf(text, ORIGIN_MAX, "-s ");
 	else
 		snprintf(text, ORIGIN_MAX, "%s: ", scan->source);
 }
@@ -134,6 +136,44 @@ int config_load(struct config *config, const struct config_source *source, struc
 		err = config_check(config, origins, error);
 	free(origins);
 	return err;
+}
+
+static bool limit_is_idle(const struct config *config)
+{
+	return config->percentile_limit && !config->capture.exact_timers;
+}
+
+static bool gauge_ttl_is_idle(const struct config *config)
+{
+	return config->idle.gauge_closings && config->idle.sent[METRIC_GAUGE];
+}
+
+static bool ttl_is_idle(const struct config *config)
+{
+	const struct idle_options *idle = &config->idle;
+
+	return idle->ttl && !memchr(idle->sent, true, sizeof(idle->sent));
+}
+
+void config_warn(const struct config *config, void (*warn)(const char *text))
+{
+	static const struct {
+		bool (*applies)(const struct config *config);
+		const char *text;
+	} rows[] = {
+		{ limit_is_idle,
+		  "timers.percentile_limit has no effect, as timers.mode: histogram keeps no samples to "
+		  "count; set timers.mode to exact, or take the limit away" },
+		{ gauge_ttl_is_idle,
+		  "gauge_ttl has no effect, as delete_idle.gauges: false sends idle gauges for ever; set "
+		  "that to true, or take gauge_ttl away" },
+		{ ttl_is_idle, "ttl has no effect, as delete_idle: true sends nothing that is idle; set that "
+			       "to false, or take ttl away" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (rows[i].applies(config))
+			warn(rows[i].text);
 }
 
 void config_update(struct config *config, const struct config *next, char *restart, size_t restart_size)

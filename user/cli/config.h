@@ -79,6 +79,9 @@ struct config_source {
  */
 int config_load(struct config *config, const struct config_source *source, struct error *error);
 
+/* Says of each key that is set and has no effect, beside other keys, why, in a sentence. */
+void config_warn(const struct config *config, void (*warn)(const char *text));
+
 /* The file that config_load() reads for this source; "" for none. */
 const char *config_file(const struct config_source *source);
 

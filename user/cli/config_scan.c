@@ -20,7 +20,8 @@
 int config_scan_fail(struct config_scan *scan, const yaml_node_t *node, const char *path, const char *format,
 		     ...)
 {
-	char reason[512], line[32] = "";
+	bool named = *path || *scan->prefix;
+	char reason[512], line[32] = "", key[CONFIG_PATH_MAX + 8];
 	va_list args;
 
 	va_start(args, format);
@@ -28,8 +29,11 @@ int config_scan_fail(struct config_scan *scan, const yaml_node_t *node, const ch
 	va_end(args);
 	if (scan->is_file)
 		snprintf(line, sizeof(line), ":%zu", node ? node->start_mark.line + 1 : 1);
-	return error_set(scan->error, -EINVAL, "%s%s: %s%s%s%s", scan->source, line, scan->prefix, path,
-			 *path || *scan->prefix ? ": " : "", reason);
+	/* An override names its key already: "-s flush.interval". */
+	snprintf(key, sizeof(key), "-s %s%s", scan->prefix, path);
+	named = named && (scan->is_file || strcmp(key, scan->source));
+	return error_set(scan->error, -EINVAL, "%s%s: %s%s%s%s", scan->source, line,
+			 named ? scan->prefix : "", named ? path : "", named ? ": " : "", reason);
 }
 
 const yaml_node_t *config_scan_item(const struct config_scan *scan, const yaml_node_t *node, size_t index)

@@ -59,7 +59,8 @@ int config_set_integer(struct config_scan *scan, const struct config_key *key, c
 		return err;
 	err = number_parse_uint64(text, strlen(text), &value);
 	if (err == -EINVAL)
-		return config_scan_fail(scan, node, key->path, "'%s' is not a whole number", text);
+		return config_scan_fail(scan, node, key->path, "'%s' is not a whole number of %.0f or more",
+					text, key->min);
 	if (err || (double)value < key->min || (double)value > key->max)
 		return config_scan_fail(scan, node, key->path, "%s is not between %.0f and %.0f", text,
 					key->min, key->max);
@@ -163,9 +164,9 @@ int config_set_path_or_none(struct config_scan *scan, const struct config_key *k
 	return set_or_none(scan, key, node, field, config_set_path);
 }
 
-/* "host:port" or "[v6]:port". Whether the host exists is the sink's business. */
-int config_set_address(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
-		       void *field)
+/* "host:port" or "[v6]:port", such as ...:`example`. Whether the host exists is for others to find out. */
+static int set_address(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
+		       void *field, const char *example)
 {
 	char text[CONFIG_TEXT_MAX];
 	const char *port;
@@ -178,18 +179,32 @@ int config_set_address(struct config_scan *scan, const struct config_key *key, c
 	if (!port || port == text || number_parse_uint64(port + 1, strlen(port + 1), &number) || !number ||
 	    number > UINT16_MAX)
 		return config_scan_fail(scan, node, key->path,
-					"'%s' is not host:port, such as 127.0.0.1:2003 or [::1]:2003", text);
+					"'%s' is not host:port, such as 127.0.0.1:%s or [::1]:%s", text,
+					example, example);
 	if (memchr(text, ':', (size_t)(port - text)) && (text[0] != '[' || port[-1] != ']'))
 		return config_scan_fail(scan, node, key->path,
-					"'%s': an IPv6 address stands in brackets, [::1]:2003", text);
+					"'%s': an IPv6 address stands in brackets, [::1]:%s", text, example);
 	return text_store(scan, key, node, field, text, "address");
 }
 
-/* An address, or "" for none. */
+/* Where a carbon is. */
+int config_set_address(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
+		       void *field)
+{
+	return set_address(scan, key, node, field, "2003");
+}
+
+static int set_listen(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
+		      void *field)
+{
+	return set_address(scan, key, node, field, "8126");
+}
+
+/* Where the console listens, or "" for none. */
 int config_set_listen(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
 		      void *field)
 {
-	return set_or_none(scan, key, node, field, config_set_address);
+	return set_or_none(scan, key, node, field, set_listen);
 }
 
 /* Complains unless `node` is a list of at most `max` elements. */

@@ -95,6 +95,8 @@ static void client_command(struct client *client, char *line)
 		log_error("cannot answer '%s' on the console: out of memory", word);
 		text.len = 0;
 	}
+	/* The client's time to read it begins now, however long the making took. */
+	event_base_update_cache_time(bufferevent_get_base(client->stream));
 	bufferevent_write(client->stream, text.data, text.len);
 	text_release(&text);
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <event2/event.h>
 #include <event2/listener.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -22,7 +23,7 @@
 #include "lib/log.h"
 
 #define REQUEST_MAX 4096
-#define CLIENT_SECONDS 5
+#define CLIENT_SECONDS 60 /* as long as a client waits: a flush may take a while, and others wait behind it */
 #define BACKLOG 16
 
 struct control {
@@ -35,6 +36,11 @@ struct control {
 json_t *control_failure(const char *text)
 {
 	return json_pack("{s:b, s:s}", "ok", 0, "error", text);
+}
+
+json_t *control_misuse(const char *text)
+{
+	return json_pack("{s:b, s:s, s:b}", "ok", 0, "error", text, "usage", 1);
 }
 
 static const struct control_command *command_find(const struct control *control, const char *word)
@@ -72,7 +78,9 @@ static json_t *client_stream(struct bufferevent *client, const struct control *c
 	else
 		err = control_stream_begin(client, command, control->context, arguments, &error);
 	json_decref(arguments);
-	return err ? control_failure(error.text) : NULL;
+	if (!err)
+		return NULL;
+	return err == -EINVAL ? control_misuse(error.text) : control_failure(error.text);
 }
 
 /* What is to be answered; NULL with *streaming: nothing, NULL without: out of memory. */
@@ -112,6 +120,8 @@ static void client_on_read(struct bufferevent *client, void *context)
 		return;
 	text = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
 	json_decref(answer);
+	/* The client's time to read begins now, not when the loop last looked at the clock. */
+	event_base_update_cache_time(bufferevent_get_base(client));
 	bufferevent_disable(client, EV_READ);
 	bufferevent_setcb(client, NULL, client_on_written, client_on_event, NULL);
 	evbuffer_add_printf(bufferevent_get_output(client), "%s\n",
@@ -132,6 +142,7 @@ static void control_on_accept(struct evconnlistener *listener, evutil_socket_t f
 		evutil_closesocket(fd);
 		return;
 	}
+	event_base_update_cache_time(evconnlistener_get_base(listener));
 	bufferevent_setcb(client, client_on_read, NULL, client_on_event, context);
 	bufferevent_set_timeouts(client, &patience, &patience);
 	bufferevent_enable(client, EV_READ | EV_WRITE);

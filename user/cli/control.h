@@ -35,7 +35,8 @@ struct control_command {
 	json_t *(*answer)(void *context);
 	/*
 	 * Sends on `stream` from now on, but not yet; `arguments` is an object or NULL, valid during the call.
-	 * Negative errno: the sentence goes to the client, and the stream is no more.
+	 * Negative errno: the sentence goes to the client, and the stream is no more. -EINVAL: the
+	 * arguments are at fault.
 	 */
 	int (*open)(void *context, struct control_stream *stream, const json_t *arguments,
 		    struct error *error);
@@ -58,6 +59,8 @@ unsigned int control_stream_count(void);
 
 /* {"ok": false, "error": text}. */
 json_t *control_failure(const char *text);
+/* The same with "usage": true: what was asked, or the configuration, is wrong (EXIT_USAGE). */
+json_t *control_misuse(const char *text);
 
 /*
  * Takes the lock of `runtime_dir`, which it creates when it is missing, and listens.
@@ -79,7 +82,7 @@ struct control_reader {
 };
 /*
  * Sends `command` and `arguments`, reads the first answer. Negative errno with the sentence in
- * `error`. The caller closes with control_reader_close(), also after a failure.
+ * `error`; -EINVAL: the daemon says that the arguments are at fault. The caller closes with control_reader_close(), also after a failure.
  */
 int control_reader_open(struct control_reader *reader, const char *runtime_dir, const char *command,
 			const json_t *arguments, struct error *error);

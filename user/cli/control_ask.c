@@ -110,8 +110,10 @@ static int reader_greet(struct control_reader *reader, struct error *error)
 		return error_set(error, err == -EINTR ? err : -EIO, "the running kstatsd gave no answer");
 	answer = json_loads(line, 0, NULL);
 	refusal = json_string_value(json_object_get(answer, "error"));
-	err = json_is_true(json_object_get(answer, "ok")) ? 0 : -EIO;
-	if (err)
+	err = json_is_true(json_object_get(answer, "usage")) ? -EINVAL : -EIO;
+	if (json_is_true(json_object_get(answer, "ok")))
+		err = 0;
+	else
 		error_set(error, err, "the running kstatsd refuses: %s", refusal ? refusal : line);
 	json_decref(answer);
 	return err;

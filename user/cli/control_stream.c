@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 #include "cli/control_stream.h"
@@ -83,6 +84,7 @@ int control_stream_begin(struct bufferevent *client, const struct control_comman
 		return err;
 	}
 	streams++;
+	event_base_update_cache_time(bufferevent_get_base(client));
 	bufferevent_setcb(client, stream_on_read, NULL, stream_on_event, stream);
 	bufferevent_set_timeouts(client, NULL, &stalled);
 	bufferevent_write(client, greeting, sizeof(greeting) - 1);
@@ -110,6 +112,9 @@ int control_stream_send(struct control_stream *stream, const json_t *object)
 	/* One that is larger than the buffer goes when there is nothing else. */
 	if (!err && waiting && waiting + len >= BUFFER_MAX)
 		err = -ENOBUFS;
+	/* A client's time to take it begins now, however long the making took. */
+	if (!waiting)
+		event_base_update_cache_time(bufferevent_get_base(stream->client));
 	if (!err) {
 		text[len] = '\n'; /* instead of its NUL */
 		err = evbuffer_add(output, text, len + 1) ? -ENOMEM : 0;

@@ -78,7 +78,7 @@ struct daemon {
 
 /*
  * Runs until it is told to end. 0, or a negative errno with the sentence when it could not
- * start. `source` must outlive the call.
+ * start; -EINVAL: because of the configuration or a file it names. `source` must outlive the call.
  */
 int daemon_run(const struct config *config, const struct config_source *source, bool verbose,
 	       struct error *error);
@@ -110,6 +110,9 @@ void daemon_note_messages(struct daemon *daemon);
 
 /* The words of the management console, and the answer to "config", which is a file of its own. */
 extern const struct console_command daemon_console[];
+/* Lines as statsd writes them: "name: value\n". */
+void console_line(struct text *text, const char *name, const char *value);
+void console_number(struct text *text, const char *name, double value);
 void daemon_console_config(void *daemon, char *arguments, struct text *text);
 
 /* What the control socket answers. New objects; NULL: out of memory. */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <unistd.h>
 #include "cli/daemon.h"
+#include "cli/ledger.h"
 #include "cli/names.h"
 #include "cli/version.h"
 #include "core/store.h"
@@ -12,15 +13,6 @@
 #define PROGRAMS_MAX 32
 #define MAPS_MAX 64
 #define RESTART_KEYS_BYTES 512
-
-static const struct {
-	const char *name;
-	enum ledger_counter counter;
-} ledger_rows[] = {
-#define LEDGER_ROW(suffix, name, meaning) { name, LEDGER_##suffix },
-	LEDGER(LEDGER_ROW)
-#undef LEDGER_ROW
-};
 
 static void set_count(json_t *object, const char *key, uint64_t value)
 {
@@ -47,8 +39,8 @@ static json_t *ledger_pack(const struct capture *capture)
 	const struct ledger *ledger = capture_ledger(capture);
 	json_t *object = json_object();
 
-	for (size_t i = 0; i < sizeof(ledger_rows) / sizeof(ledger_rows[0]); i++)
-		set_count(object, ledger_rows[i].name, ledger->n[ledger_rows[i].counter]);
+	for (size_t i = 0; i < LEDGER_COUNTERS; i++)
+		set_count(object, ledger_rows[i].name, ledger->n[i]);
 	return object;
 }
 
@@ -218,7 +210,7 @@ static int store_tune(struct store *store, const struct config *config)
 		       ?: store_set_bins(store, config->bin_rules, config->bin_rule_count);
 }
 
-/* Takes `next` over, as far as it can be while running. All or nothing. */
+/* Takes `next` over, as far as it can be while running. All or nothing. -EINVAL: it refers to what is not valid. */
 static int daemon_reconfigure(struct daemon *daemon, const struct config *next, char *restart,
 			      struct error *error)
 {
@@ -258,14 +250,16 @@ json_t *daemon_answer_reload(void *context)
 	char restart[RESTART_KEYS_BYTES] = "";
 	struct config next;
 	struct error error = {};
+	int err;
 
 	if (!daemon->capture)
 		return control_failure("kstatsd is leaving");
-	if (config_load(&next, daemon->source, &error) ||
-	    daemon_reconfigure(daemon, &next, restart, &error)) {
+	err = config_load(&next, daemon->source, &error)
+		      ?: daemon_reconfigure(daemon, &next, restart, &error);
+	if (err) {
 		daemon->counts.config_errors++;
 		log_error("not reloaded, all is as it was: %s", error.text);
-		return control_failure(error.text);
+		return err == -EINVAL ? control_misuse(error.text) : control_failure(error.text);
 	}
 	if (*restart)
 		log_warning("reloaded, but what needs a restart is as it was: %s", restart);

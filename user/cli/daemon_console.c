@@ -21,8 +21,7 @@
 #define ERROR_ANSWER "ERROR\n"
 #define SHOWN_KEY_BYTES 8256 /* a canonical name and its tags (core/name.h), or one of statsd's own */
 
-/* Lines as statsd writes them: "name: value\n". */
-static void text_line(struct text *text, const char *name, const char *value)
+void console_line(struct text *text, const char *name, const char *value)
 {
 	text_add_string(text, name);
 	text_add_string(text, ": ");
@@ -30,12 +29,12 @@ static void text_line(struct text *text, const char *name, const char *value)
 	text_add(text, "\n", 1);
 }
 
-static void number_line(struct text *text, const char *name, double value)
+void console_number(struct text *text, const char *name, double value)
 {
 	char number[NUMBER_BYTES];
 
 	number_format(value, number);
-	text_line(text, name, number);
+	console_line(text, name, number);
 }
 
 static bool gather(struct daemon *daemon)
@@ -65,11 +64,36 @@ static void answer_health(void *context, char *arguments, struct text *text)
 
 	if (!strcasecmp(word, "up") || !strcasecmp(word, "down"))
 		daemon->unhealthy = !strcasecmp(word, "down");
-	text_line(text, "health", daemon->unhealthy ? "down" : "up");
+	console_line(text, "health", daemon->unhealthy ? "down" : "up");
+}
+
+/* Outputs of a kind, or all, as one: of several, what is worst. */
+struct deliveries {
+	const char *kind; /* NULL: all */
+	size_t outputs;
+	struct sink_stats stats;
+};
+
+static void deliveries_add(void *context, const struct sink_stats *stats)
+{
+	struct deliveries *deliveries = context;
+	struct sink_stats *all = &deliveries->stats;
+
+	if (deliveries->kind && strcmp(deliveries->kind, stats->kind))
+		return;
+	if (!deliveries->outputs++) {
+		*all = *stats;
+		return;
+	}
+	all->last_flush = stats->last_flush < all->last_flush ? stats->last_flush : all->last_flush;
+	all->last_exception =
+		stats->last_exception > all->last_exception ? stats->last_exception : all->last_exception;
+	all->flush_ms = fmax(all->flush_ms, stats->flush_ms);
+	all->flush_length += stats->flush_length;
 }
 
 /* statsd shows what is called last_... as the seconds since then. */
-static void sink_lines(void *context, const struct sink_stats *stats)
+static void delivery_lines(struct text *text, const char *prefix, const struct sink_stats *stats)
 {
 	const double now = round((double)clock_read(CLOCK_REALTIME) / NS_PER_SECOND);
 	const struct {
@@ -84,9 +108,22 @@ static void sink_lines(void *context, const struct sink_stats *stats)
 	char name[64];
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		snprintf(name, sizeof(name), "%s.%s", stats->kind, rows[i].name);
-		number_line(context, name, rows[i].value);
+		snprintf(name, sizeof(name), "%s.%s", prefix, rows[i].name);
+		console_number(text, name, rows[i].value);
 	}
+}
+
+/* Scripts look for graphite.last_flush, wherever the values go to: once, and always. */
+static void outputs_lines(const struct outputs *outputs, struct text *text)
+{
+	struct deliveries graphite = { .kind = "graphite" }, any = {}, standard = { .kind = "stdout" };
+
+	outputs_visit(outputs, deliveries_add, &graphite);
+	outputs_visit(outputs, deliveries_add, &any);
+	outputs_visit(outputs, deliveries_add, &standard);
+	delivery_lines(text, "graphite", graphite.outputs ? &graphite.stats : &any.stats);
+	if (standard.outputs)
+		delivery_lines(text, "stdout", &standard.stats);
 }
 
 static void answer_stats(void *context, char *arguments, struct text *text)
@@ -102,11 +139,12 @@ static void answer_stats(void *context, char *arguments, struct text *text)
 	}
 	statsd_counts_make(capture_ledger(daemon->capture), &closed);
 	statsd_counts_make(capture_open_ledger(daemon->capture), &open);
-	number_line(text, "uptime", round((double)(now - daemon->started) / NS_PER_SECOND));
-	number_line(text, "messages.last_msg_seen",
-		    round((double)(now - daemon->messages.seen_at) / NS_PER_SECOND));
-	number_line(text, "messages.bad_lines_seen", (double)(closed.bad_lines_seen + open.bad_lines_seen));
-	outputs_visit(&daemon->outputs, sink_lines, text);
+	console_number(text, "uptime", round((double)(now - daemon->started) / NS_PER_SECOND));
+	console_number(text, "messages.last_msg_seen",
+		       round((double)(now - daemon->messages.seen_at) / NS_PER_SECOND));
+	console_number(text, "messages.bad_lines_seen",
+		       (double)(closed.bad_lines_seen + open.bad_lines_seen));
+	outputs_lines(&daemon->outputs, text);
 	text_add_string(text, END);
 }
 
@@ -235,33 +273,54 @@ static void answer_type(struct daemon *daemon, enum metric_type type, struct tex
 	text_add_string(text, "\n" END);
 }
 
-static void deleted_line(void *text, const char *key)
+/* The answer to a deletion: what each pattern found. */
+struct deleting {
+	struct text *text;
+	const char **patterns;
+	size_t count, told; /* patterns, and those of them about which all is said */
+};
+
+/* Of the patterns before `end`, those of which nothing was heard. */
+static void not_found_lines(struct deleting *deleting, size_t end)
 {
-	text_line(text, "deleted", key);
+	for (; deleting->told < end; deleting->told++) {
+		text_add_string(deleting->text, "metric ");
+		text_add_string(deleting->text, deleting->patterns[deleting->told]);
+		text_add_string(deleting->text, " not found\n");
+	}
+}
+
+static void deleted_line(void *context, size_t pattern, const char *key)
+{
+	struct deleting *deleting = context;
+
+	not_found_lines(deleting, pattern);
+	deleting->told = pattern + 1;
+	console_line(deleting->text, "deleted", key);
 }
 
 /* "delcounters a folder.* b" */
 static void answer_delete(struct daemon *daemon, enum metric_type type, char *arguments, struct text *text)
 {
-	const char *pattern;
+	/* Each pattern takes a byte at least. */
+	struct deleting deleting = { .text = text,
+				     .patterns = calloc(strlen(arguments) + 1, sizeof(const char *)) };
 
 	if (!gather(daemon)) {
 		text_add_string(text, ERROR_ANSWER);
-		return;
+		goto out;
 	}
-	while (arguments && *arguments && (pattern = strsep(&arguments, " "))) {
-		int count = store_delete(daemon->store, capture_open_window(daemon->capture), type, pattern,
-					 deleted_line, text);
-
-		if (count < 0)
-			text->failed = true;
-		if (count)
-			continue;
-		text_add_string(text, "metric ");
-		text_add_string(text, pattern);
-		text_add_string(text, " not found\n");
-	}
+	while (deleting.patterns && arguments && *arguments)
+		deleting.patterns[deleting.count++] = strsep(&arguments, " ");
+	if (!deleting.patterns ||
+	    store_delete(daemon->store, capture_open_window(daemon->capture), type, deleting.patterns,
+			 deleting.count, deleted_line, &deleting) < 0)
+		text->failed = true;
+	else
+		not_found_lines(&deleting, deleting.count);
 	text_add_string(text, END);
+out:
+	free(deleting.patterns);
 }
 
 #define ANSWER_TYPE(plural, TYPE)                                                        \

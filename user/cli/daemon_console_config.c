@@ -13,28 +13,12 @@
 
 #define NS_PER_MSEC 1000000.0
 
-static void row_add(struct text *text, const char *key, const char *value)
-{
-	text_add_string(text, key);
-	text_add_string(text, ": ");
-	text_add_string(text, value);
-	text_add(text, "\n", 1);
-}
-
-static void row_add_number(struct text *text, const char *key, double value)
-{
-	char number[NUMBER_BYTES];
-
-	number_format(value, number);
-	row_add(text, key, number);
-}
-
 static void row_add_element(struct text *text, const char *key, size_t index, const char *value)
 {
 	char path[128];
 
 	snprintf(path, sizeof(path), "%s > %zu", key, index);
-	row_add(text, path, value);
+	console_line(text, path, value);
 }
 
 /* "host:port" as two rows, the host without the brackets of IPv6. */
@@ -48,20 +32,20 @@ static void rows_add_address(struct text *text, const char *host_key, const char
 	if (!colon)
 		return;
 	snprintf(host, sizeof(host), "%.*s", (int)(colon - address) - 2 * brackets, address + brackets);
-	row_add(text, host_key, host);
-	row_add(text, port_key, colon + 1);
+	console_line(text, host_key, host);
+	console_line(text, port_key, colon + 1);
 }
 
 static void rows_add_names(struct text *text, const struct format_options *names)
 {
-	row_add(text, "graphite > legacyNamespace", names->legacy_namespace ? "true" : "false");
-	row_add(text, "graphite > globalPrefix", names->global_prefix);
-	row_add(text, "graphite > prefixCounter", names->prefix[METRIC_COUNTER]);
-	row_add(text, "graphite > prefixTimer", names->prefix[METRIC_TIMER]);
-	row_add(text, "graphite > prefixGauge", names->prefix[METRIC_GAUGE]);
-	row_add(text, "graphite > prefixSet", names->prefix[METRIC_SET]);
-	row_add(text, "graphite > globalSuffix", names->global_suffix);
-	row_add(text, "prefixStats", names->prefix_stats);
+	console_line(text, "graphite > legacyNamespace", names->legacy_namespace ? "true" : "false");
+	console_line(text, "graphite > globalPrefix", names->global_prefix);
+	console_line(text, "graphite > prefixCounter", names->prefix[METRIC_COUNTER]);
+	console_line(text, "graphite > prefixTimer", names->prefix[METRIC_TIMER]);
+	console_line(text, "graphite > prefixGauge", names->prefix[METRIC_GAUGE]);
+	console_line(text, "graphite > prefixSet", names->prefix[METRIC_SET]);
+	console_line(text, "graphite > globalSuffix", names->global_suffix);
+	console_line(text, "prefixStats", names->prefix_stats);
 	for (size_t i = 0, count = 0; timer_metric_names[i]; i++)
 		if (names->timer_metrics & 1u << i)
 			row_add_element(text, "calculatedTimerMetrics", count++, timer_metric_names[i]);
@@ -77,8 +61,8 @@ static void rows_add_idle(struct text *text, const struct idle_options *idle)
 	};
 
 	for (size_t type = 0; type < METRIC_TYPES; type++)
-		row_add(text, keys[type], idle->sent[type] ? "false" : "true");
-	row_add_number(text, "gaugesMaxTTL", (double)idle->gauge_closings);
+		console_line(text, keys[type], idle->sent[type] ? "false" : "true");
+	console_number(text, "gaugesMaxTTL", (double)idle->gauge_closings);
 }
 
 void daemon_console_config(void *context, char *arguments, struct text *text)
@@ -88,13 +72,13 @@ void daemon_console_config(void *context, char *arguments, struct text *text)
 
 	(void)arguments;
 	text_add_string(text, "\n");
-	row_add_number(text, "flushInterval", (double)config->interval / NS_PER_MSEC);
+	console_number(text, "flushInterval", (double)config->interval / NS_PER_MSEC);
 	for (size_t i = 0; i < config->percentile_count; i++) {
 		number_format(config->percentiles[i], number);
 		row_add_element(text, "percentThreshold", i, number);
 	}
 	for (size_t i = 0; i < config->capture.port_count; i++)
-		row_add_number(text, "port", config->capture.ports[i]);
+		console_number(text, "port", config->capture.ports[i]);
 	rows_add_address(text, "mgmt_address", "mgmt_port", config->console);
 	for (size_t i = 0; i < config->graphite_count; i++)
 		rows_add_address(text, "graphiteHost", "graphitePort", config->graphite[i].address);

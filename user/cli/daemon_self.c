@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "cli/daemon.h"
+#include "cli/ledger.h"
 #include "core/store.h"
 #include "lib/clock.h"
 
@@ -27,15 +28,6 @@ static const struct {
 
 static const struct {
 	const char *name;
-	enum ledger_counter counter;
-} ledger_rows[] = {
-#define LEDGER_ROW(suffix, name, meaning) { "kstatsd." name, LEDGER_##suffix },
-	LEDGER(LEDGER_ROW)
-#undef LEDGER_ROW
-};
-
-static const struct {
-	const char *name;
 	size_t offset; /* of a uint64_t in struct statsd_counts */
 } statsd_counters[] = {
 	{ "bad_lines_seen", offsetof(struct statsd_counts, bad_lines_seen) },
@@ -48,10 +40,8 @@ static int ledger_count(struct daemon *daemon, unsigned int window)
 	const struct ledger *ledger = capture_closed_ledger(daemon->capture);
 	int err = 0;
 
-	for (size_t i = 0; i < COUNT(ledger_rows); i++)
-		err = store_count_self(daemon->store, window, ledger_rows[i].name,
-				       ledger->n[ledger_rows[i].counter])
-			      ?: err;
+	for (size_t i = 0; i < LEDGER_COUNTERS; i++)
+		err = store_count_self(daemon->store, window, ledger_rows[i].self_name, ledger->n[i]) ?: err;
 	return err;
 }
 
@@ -76,15 +66,11 @@ static int kstatsd_count(struct daemon *daemon, unsigned int window, bool tell)
 
 void statsd_counts_make(const struct ledger *ledger, struct statsd_counts *counts)
 {
-	static const char rejected[] = "kstatsd.lines.rejected.";
-
 	*counts = (struct statsd_counts){
 		.packets_received = ledger->n[LEDGER_DATAGRAMS_SEEN] + ledger->n[LEDGER_STREAMS_SEEN],
 		.metrics_received = ledger->n[LEDGER_LINES_SEEN] - ledger->n[LEDGER_LINES_CONTINUED],
+		.bad_lines_seen = ledger_sum(ledger, "lines.rejected."),
 	};
-	for (size_t i = 0; i < COUNT(ledger_rows); i++)
-		if (!strncmp(ledger_rows[i].name, rejected, strlen(rejected)))
-			counts->bad_lines_seen += ledger->n[ledger_rows[i].counter];
 }
 
 void daemon_note_messages(struct daemon *daemon)

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "cli/daemon.h"
+#include "cli/ledger.h"
 #include "cli/tail_filter.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -84,25 +85,14 @@ static json_t *text_pack(const char *text, size_t len, bool *bytes)
 	return packed;
 }
 
-static const char *reason_name(enum ledger_counter reason)
-{
-	static const char *const names[LEDGER_COUNTERS] = {
-#define LEDGER_NAME(suffix, name, meaning) [LEDGER_##suffix] = name,
-		LEDGER(LEDGER_NAME)
-#undef LEDGER_NAME
-	};
-
-	return names[reason];
-}
-
 static json_t *faults_pack(const struct line_fault *faults, size_t count)
 {
 	json_t *array = json_array();
 
 	for (size_t i = 0; i < count && i < FAULTS_MAX; i++)
-		json_array_append_new(array,
-				      json_pack("{s:s, s:I, s:s*}", "reason", reason_name(faults[i].reason),
-						"at", (json_int_t)faults[i].at, "why", faults[i].why));
+		json_array_append_new(array, json_pack("{s:s, s:I, s:s*}", "reason",
+						       ledger_rows[faults[i].reason].name, "at",
+						       (json_int_t)faults[i].at, "why", faults[i].why));
 	return array;
 }
 
@@ -208,30 +198,41 @@ static void tails_clock(struct tails *tails)
 
 static void tails_on_look(evutil_socket_t fd, short what, void *context);
 
+static void tails_unwatch(struct tails *tails)
+{
+	if (tails->ring)
+		event_free(tails->ring);
+	tails->ring = NULL;
+	event_del(tails->look);
+}
+
+static int tails_watch(struct tails *tails, struct error *error)
+{
+	struct timeval look = { .tv_usec = LOOK_NS / 1000 };
+
+	tails->ring = event_new(tails->daemon->base, capture_tail_fd(tails->daemon->capture),
+				EV_READ | EV_PERSIST, tails_on_look, tails);
+	if (tails->ring && !event_add(tails->ring, NULL) && !event_add(tails->look, &look))
+		return 0;
+	tails_unwatch(tails);
+	/* Nobody would read what the programs copy. */
+	capture_tail(tails->daemon->capture, TAIL_OFF, tails_show, tails, NULL);
+	return error_set(error, -ENOMEM, "cannot watch lines: out of memory");
+}
+
 /* What the programs must copy now that a client came or went; nobody: everything stops. */
 static int tails_update(struct tails *tails, struct error *error)
 {
-	struct capture *capture = tails->daemon->capture;
-	struct timeval look = { .tv_usec = LOOK_NS / 1000 };
 	enum tail_mode mode = tails->clients ? TAIL_REJECTED : TAIL_OFF;
 	int err;
 
 	for (struct tail_client *client = tails->clients; client; client = client->next)
 		if (!client->only_rejected)
 			mode = TAIL_ALL;
-	if (mode == TAIL_OFF && tails->ring) {
-		event_free(tails->ring);
-		tails->ring = NULL;
-		event_del(tails->look);
-	}
-	err = capture_tail(capture, mode, tails_show, tails, error);
-	if (err || mode == TAIL_OFF || tails->ring)
-		return err;
-	tails->ring = event_new(tails->daemon->base, capture_tail_fd(capture), EV_READ | EV_PERSIST,
-				tails_on_look, tails);
-	if (!tails->ring || event_add(tails->ring, NULL) || event_add(tails->look, &look))
-		return error_set(error, -ENOMEM, "cannot watch lines: out of memory");
-	return 0;
+	if (mode == TAIL_OFF)
+		tails_unwatch(tails);
+	err = capture_tail(tails->daemon->capture, mode, tails_show, tails, error);
+	return err || mode == TAIL_OFF || tails->ring ? err : tails_watch(tails, error);
 }
 
 static void client_free(struct tail_client *client)

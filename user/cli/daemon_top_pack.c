@@ -11,6 +11,7 @@
 #include "cli/container.h"
 #include "cli/daemon.h"
 #include "cli/daemon_top.h"
+#include "cli/ledger.h"
 #include "core/store.h"
 #include "lib/clock.h"
 
@@ -67,20 +68,26 @@ static double sender_key(const void *rows, size_t row, size_t key)
 	}
 }
 
+/* JSON has no numbers that are not finite, and a sum of what anybody sends may be one. */
+static json_t *number_pack(double value)
+{
+	return isfinite(value) ? json_real(value) : json_null();
+}
+
 static json_t *series_pack(const struct busy_look *look, size_t row)
 {
 	const struct busy_series *series = &look->rows[row];
-	json_t *object = json_pack("{s:s, s:s, s:s, s:f}", "type", type_names[series->type], "name",
+	json_t *object = json_pack("{s:s, s:s, s:s, s:o}", "type", type_names[series->type], "name",
 				   look->text + series->name, "tags", look->text + series->tags, "value",
-				   series->value);
+				   number_pack(series->value));
 
 	if (series->type != METRIC_GAUGE) {
-		json_object_set_new(object, "rate", json_real(series->rate));
-		json_object_set_new(object, "count", json_real(series->count));
+		json_object_set_new(object, "rate", number_pack(series->rate));
+		json_object_set_new(object, "count", number_pack(series->count));
 	}
 	if (series->type == METRIC_TIMER) {
-		json_object_set_new(object, "median", json_real(series->median));
-		json_object_set_new(object, "upper", json_real(series->upper));
+		json_object_set_new(object, "median", number_pack(series->median));
+		json_object_set_new(object, "upper", number_pack(series->upper));
 	}
 	return object;
 }
@@ -140,22 +147,6 @@ struct totals {
 	uint64_t datagrams, lines, rejected, lost;
 };
 
-/* The rows of the ledger whose names begin with one of two words, added up. */
-static uint64_t ledger_sum(const struct ledger *ledger, const char *word)
-{
-	static const char *const names[LEDGER_COUNTERS] = {
-#define LEDGER_NAME(suffix, name, meaning) [LEDGER_##suffix] = name,
-		LEDGER(LEDGER_NAME)
-#undef LEDGER_NAME
-	};
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < LEDGER_COUNTERS; i++)
-		if (strstr(names[i], word))
-			sum += ledger->n[i];
-	return sum;
-}
-
 static struct totals totals_of(const struct ledger *ledger)
 {
 	return (struct totals){ .datagrams = ledger->n[LEDGER_DATAGRAMS_SEEN],
@@ -193,6 +184,7 @@ json_t *top_report_pack(const struct tops *tops, size_t most)
 	return json_pack("{s:f, s:f, s:f, s:I, s:o, s:o, s:o}", "time",
 			 (double)clock_read(CLOCK_REALTIME) / NS_PER_SECOND, "seconds", tops->seconds,
 			 "window", (double)(tops->looked - daemon->window_opened) / NS_PER_SECOND, "known",
-			 (json_int_t)store_series_count(daemon->store), "totals", totals_pack(tops), "series",
-			 rows_pack(tops, most), "senders", senders_pack(tops, most));
+			 (json_int_t)(store_series_count(daemon->store) - store_own_count(daemon->store)),
+			 "totals", totals_pack(tops), "series", rows_pack(tops, most), "senders",
+			 senders_pack(tops, most));
 }

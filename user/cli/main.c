@@ -27,6 +27,13 @@ static const struct command commands[] = {
 	{ "top", "show the busiest series and senders, live", "csojh", NULL, command_top },
 };
 
+static const struct {
+	const char *name, *summary;
+} argument_rows[] = {
+	{ "PATTERN",
+	  "a glob on the name, such as 'api.*', or a regular expression on the line, '/time.*ms$/'" },
+};
+
 static const struct option_row {
 	struct option option; /* for getopt_long() */
 	const char *argument, *summary;
@@ -76,6 +83,9 @@ static int command_help_print(const struct command *command)
 	printf("Usage: kstatsd %s [OPTION]...%s%s%s\n\n%s: %s\n", command->name,
 	       command->argument ? " [" : "", command->argument ? command->argument : "",
 	       command->argument ? "]" : "", command->name, command->summary);
+	for (size_t i = 0; command->argument && i < COUNT(argument_rows); i++)
+		if (!strcmp(argument_rows[i].name, command->argument))
+			printf("\n%s: %s\n", argument_rows[i].name, argument_rows[i].summary);
 	options_print(command->options);
 	return EXIT_OK;
 }

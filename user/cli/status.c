@@ -5,15 +5,7 @@
 #include <time.h>
 #include "cli/client.h"
 #include "cli/commands.h"
-
-/* The meaning of each counter of the ledger, beside its name. */
-static const struct {
-	const char *name, *meaning;
-} ledger_rows[] = {
-#define LEDGER_ROW(suffix, name, meaning) { name, meaning },
-	LEDGER(LEDGER_ROW)
-#undef LEDGER_ROW
-};
+#include "cli/ledger.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -105,7 +97,7 @@ static void summary_print(const json_t *answer)
 static void ledger_print(const json_t *ledger)
 {
 	printf("\nledger, up to the last flush\n");
-	for (size_t i = 0; i < COUNT(ledger_rows); i++) {
+	for (size_t i = 0; i < LEDGER_COUNTERS; i++) {
 		const char *name = ledger_rows[i].name;
 		long long value = integer_of(ledger, name);
 

@@ -16,17 +16,10 @@
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/escape.h"
+#include "cli/ledger.h"
 #include "lib/log.h"
 
 #define LEFT (-ECANCELED) /* the user has left, or whoever read our output */
-
-static const struct {
-	const char *name, *meaning;
-} ledger_rows[] = {
-#define LEDGER_ROW(suffix, name, meaning) { name, meaning },
-	LEDGER(LEDGER_ROW)
-#undef LEDGER_ROW
-};
 
 static const struct {
 	const char *key, *text;
@@ -57,7 +50,7 @@ static const char *paint(enum paint paint)
 
 static const char *reason_meaning(const char *name)
 {
-	for (size_t i = 0; i < COUNT(ledger_rows); i++)
+	for (size_t i = 0; i < LEDGER_COUNTERS; i++)
 		if (!strcmp(ledger_rows[i].name, name))
 			return ledger_rows[i].meaning;
 	return "rejected";
@@ -247,8 +240,12 @@ int command_tail(const struct options *options)
 	json_t *arguments = json_object();
 	int code, err;
 
-	if (options->argument)
-		json_object_set_new(arguments, "pattern", json_string(options->argument));
+	if (options->argument && json_object_set_new(arguments, "pattern", json_string(options->argument))) {
+		log_error(
+			"cannot use the pattern: it is no UTF-8; a regular expression has \\xHH for a byte");
+		json_decref(arguments);
+		return EXIT_USAGE;
+	}
 	signals_prepare();
 	json_object_set_new(arguments, "rejected", json_boolean(options->rejected));
 	if (options->rate_is_set)

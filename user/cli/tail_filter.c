@@ -15,7 +15,7 @@
 #define RATE_MAX 1000000000ULL
 
 struct tail_pattern {
-	bool on_name; /* else on the whole line */
+	bool on_name; /* with and without its tags; else on the whole line */
 	pcre2_code *code;
 	pcre2_match_data *found;
 	pcre2_match_context *limits;
@@ -56,6 +56,14 @@ struct tail_pattern *tail_pattern_new(const char *text, struct error *error)
 		error_set(error, -ENOMEM, "cannot watch lines: out of memory");
 		return NULL;
 	}
+	if (text[0] == '/' && len > 1 && !regex) {
+		error_set(error, -EINVAL,
+			  "cannot use the pattern %s: a regular expression ends with a slash, too, /%s/; a "
+			  "glob for names that begin with one is [/]%s",
+			  text, text + 1, text + 1);
+		tail_pattern_free(pattern);
+		return NULL;
+	}
 	pattern->on_name = !regex;
 	err = pattern_compile(pattern, regex ? text + 1 : text, regex ? len - 2 : len);
 	if (err) {
@@ -85,17 +93,42 @@ void tail_pattern_free(struct tail_pattern *pattern)
 	free(pattern);
 }
 
-int tail_pattern_matches(const struct tail_pattern *pattern, const void *line, size_t len)
+static int text_matches(const struct tail_pattern *pattern, const char *text, size_t len)
 {
-	const char *colon = pattern->on_name ? memchr(line, ':', len) : NULL;
-	int result;
+	int result = pcre2_match(pattern->code, (PCRE2_SPTR)text, len, 0, 0, pattern->found, pattern->limits);
 
-	if (colon)
-		len = (size_t)(colon - (const char *)line);
-	result = pcre2_match(pattern->code, line, len, 0, 0, pattern->found, pattern->limits);
 	if (result >= 0)
 		return 1;
 	return result == PCRE2_ERROR_NOMATCH ? 0 : -E2BIG;
+}
+
+/*
+ *     api.get,env=p:1|c
+ *     ^^^^^^^ the bare name: tags begin with one of these in some dialect
+ */
+static size_t bare_length(const char *name, size_t len)
+{
+	size_t bare = 0;
+
+	while (bare < len && !memchr(",;#[", name[bare], 4))
+		bare++;
+	return bare;
+}
+
+int tail_pattern_matches(const struct tail_pattern *pattern, const void *line, size_t len)
+{
+	const char *colon;
+	size_t bare;
+	int result;
+
+	if (!pattern->on_name)
+		return text_matches(pattern, line, len);
+	colon = memchr(line, ':', len);
+	if (colon)
+		len = (size_t)(colon - (const char *)line);
+	result = text_matches(pattern, line, len);
+	bare = bare_length(line, len);
+	return result || bare == len ? result : text_matches(pattern, line, bare);
 }
 
 void tail_rate_init(struct tail_rate *rate, uint64_t per_second, int64_t now)

@@ -11,8 +11,8 @@
 struct tail_pattern;
 
 /*
- * "api.*": a glob on what stands before the colon, the whole line if there is none; '*' matches
- * any bytes. "/time.*ms$/": a regular expression (PCRE2, bytes) anywhere in the line. NULL with
+ * "api.*": a glob on what stands before the colon, the whole line if there is none, with the tags
+ * that are part of it or without; '*' matches any bytes. "/time.*ms$/": a regular expression (PCRE2, bytes) anywhere in the line. NULL with
  * the sentence in `error`. Free with tail_pattern_free(), safe on NULL.
  */
 struct tail_pattern *tail_pattern_new(const char *text, struct error *error);

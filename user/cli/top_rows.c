@@ -24,9 +24,12 @@ static const char *text_of(const json_t *object, const char *key)
 	return text ? text : "";
 }
 
+/* The daemon sends null for what is not finite. */
 static double number_of(const json_t *object, const char *key)
 {
-	return json_number_value(json_object_get(object, key));
+	const json_t *number = json_object_get(object, key);
+
+	return json_is_null(number) ? INFINITY : json_number_value(number);
 }
 
 struct sort_item {
@@ -90,15 +93,15 @@ static void amount_format(double value, char text[16])
 		snprintf(text, 16, "%.*f", whole ? 0 : digits, value);
 }
 
-/* A number of a row, or "-" if the row has none. */
+/* A number of a row, "-" if the row has none, "inf" if it is beyond all numbers. */
 static void field_format(const json_t *row, const char *key, char text[16])
 {
 	const json_t *number = json_object_get(row, key);
 
-	if (number)
+	if (json_is_number(number))
 		amount_format(json_number_value(number), text);
 	else
-		snprintf(text, 16, "-");
+		snprintf(text, 16, number ? "inf" : "-");
 }
 
 void top_format_head(const json_t *report, size_t line, char *text, size_t width)

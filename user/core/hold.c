@@ -24,8 +24,10 @@ static struct series *series_own(struct store *store, enum metric_type type, con
 		return NULL;
 	/* Those who hit the limit are to be counted even then. */
 	series = store_find(store, type, &store->name, SIZE_MAX);
-	if (series && !series->holds)
+	if (series && !series->holds) {
 		series_hold(series);
+		store->own_count++;
+	}
 	return series;
 }
 

@@ -73,6 +73,7 @@ struct store {
 	uint64_t hash_key[2];
 	struct series **table; /* open addressing, linear probing; size: a power of two */
 	size_t table_size, count, held;
+	size_t own_count; /* of store_count_self() */
 	struct series *touched[WINDOWS];
 	struct passing passing[WINDOWS];
 	uint64_t dropped_stamped[WINDOWS]; /* values with a time of their own, by the mapping */

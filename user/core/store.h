@@ -191,6 +191,8 @@ struct snapshot;
 struct snapshot *store_close(struct store *store, unsigned int window, int64_t timestamp, double seconds);
 
 size_t store_series_count(const struct store *store);
+/* Of these, the daemon's own of store_count_self(). */
+size_t store_own_count(const struct store *store);
 
 /*
  * Moves what window `from` holds into window `to`, as if it had been observed at the start of
@@ -230,12 +232,14 @@ int store_visit_window(const struct store *store, unsigned int window, const str
 
 /*
  * Forgets series of a type as if they had never been observed: what `window` holds of them,
- * the value of a gauge, and that an idle one would be sent again. `pattern` is a key, "name" or
- * "name;k=v;k2=v2", or "folder.*" for all keys that begin with "folder.", as in statsd's
- * console. Calls `forgotten` for each key, in order, if it is not NULL. How many there were,
- * or -ENOMEM.
+ * the value of a gauge, and that an idle one would be sent again. Each pattern is a key, "name"
+ * or "name;k=v;k2=v2", or "folder.*" for all keys that begin with "folder.", as in statsd's
+ * console. All series are looked at once, however many patterns there are. Calls `forgotten` for
+ * each key with the number of the first pattern that matches it, in the order of the patterns and
+ * for each in that of the keys, if it is not NULL. How many there were, or -ENOMEM.
  */
-int store_delete(struct store *store, unsigned int window, enum metric_type type, const char *pattern,
-		 void (*forgotten)(void *context, const char *key), void *context);
+int store_delete(struct store *store, unsigned int window, enum metric_type type, const char *const *patterns,
+		 size_t count, void (*forgotten)(void *context, size_t pattern, const char *key),
+		 void *context);
 
 #endif /* CORE_STORE_H */

@@ -19,16 +19,6 @@ static bool series_is_shown(const struct series *series, unsigned int window)
 	       (series->type == METRIC_GAUGE || series->store->options.idle.sent[series->type]);
 }
 
-/* "folder.*" is all that begins with "folder.". */
-static bool pattern_matches(const char *pattern, const char *key)
-{
-	size_t length = strlen(pattern);
-
-	if (length >= 2 && !strcmp(pattern + length - 2, ".*"))
-		return !strncmp(pattern, key, length - 1);
-	return !strcmp(pattern, key);
-}
-
 static int pointer_compare(const void *a, const void *b)
 {
 	return series_compare(*(struct series *const *)a, *(struct series *const *)b);
@@ -136,21 +126,100 @@ int store_visit_window(const struct store *store, unsigned int window, const str
 	return err;
 }
 
-struct deletion {
-	unsigned int window;
-	enum metric_type type;
-	const char *pattern;
+size_t store_own_count(const struct store *store)
+{
+	return store->own_count;
+}
+
+/* What is to be deleted: patterns in the order of their texts, so that each series asks few of them. */
+struct pattern {
+	const char *text;
+	size_t number;
 };
 
-static bool is_deleted(const struct series *series, const void *context)
-{
-	const struct deletion *deletion = context;
-	char key[NAME_BYTES];
+struct patterns {
+	struct pattern *sorted;
+	size_t count;
+};
 
-	if (series->type != deletion->type || !series_is_shown(series, deletion->window))
-		return false;
-	series_key(series, key);
-	return pattern_matches(deletion->pattern, key);
+/* A series that is deleted, for the first pattern that matches it. */
+struct deleted {
+	struct series *series;
+	size_t pattern;
+};
+
+static int pattern_compare(const void *a, const void *b)
+{
+	const struct pattern *x = a, *y = b;
+	int order = strcmp(x->text, y->text);
+
+	return order ? order : (x->number > y->number) - (x->number < y->number);
+}
+
+static int deleted_compare(const void *a, const void *b)
+{
+	const struct deleted *x = a, *y = b;
+	int order = (x->pattern > y->pattern) - (x->pattern < y->pattern);
+
+	return order ? order : series_compare(x->series, y->series);
+}
+
+/* Makes *first the number of the first pattern that is `text`, if that comes before it. */
+static void patterns_look(const struct patterns *patterns, const char *text, size_t *first)
+{
+	size_t low = 0, high = patterns->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(patterns->sorted[middle].text, text) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low < patterns->count && patterns->sorted[low].number < *first &&
+	    !strcmp(patterns->sorted[low].text, text))
+		*first = patterns->sorted[low].number;
+}
+
+/*
+ * The number of the first pattern that matches the key, or patterns->count. "a.b.c" is looked for
+ * as it is, and as what stands for all that begins as it does: "a.*", "a.b.*".
+ */
+static size_t patterns_match(const struct patterns *patterns, char key[NAME_BYTES + 1])
+{
+	size_t first = patterns->count;
+
+	patterns_look(patterns, key, &first);
+	for (char *dot = strchr(key, '.'); dot; dot = strchr(dot + 1, '.')) {
+		const char behind[2] = { dot[1], dot[1] ? dot[2] : '\0' };
+
+		memcpy(dot + 1, "*", 2);
+		patterns_look(patterns, key, &first);
+		memcpy(dot + 1, behind, sizeof(behind));
+	}
+	return first;
+}
+
+/* Fills `deleted`, which has room for all series. Returns how many there are, in the order in which they are told. */
+static size_t store_match(const struct store *store, unsigned int window, enum metric_type type,
+			  const struct patterns *patterns, struct deleted *deleted)
+{
+	char key[NAME_BYTES + 1];
+	size_t count = 0;
+
+	for (size_t i = 0; i < store->table_size; i++) {
+		struct series *series = store->table[i];
+
+		if (!series || series->type != type || !series_is_shown(series, window))
+			continue;
+		series_key(series, key);
+		deleted[count].series = series;
+		deleted[count].pattern = patterns_match(patterns, key);
+		count += deleted[count].pattern < patterns->count;
+	}
+	qsort(deleted, count, sizeof(*deleted), deleted_compare);
+	return count;
 }
 
 /* Takes those out of the list of a window that are no longer touched there. */
@@ -166,25 +235,31 @@ static void touched_filter(struct store *store, unsigned int window)
 	}
 }
 
-int store_delete(struct store *store, unsigned int window, enum metric_type type, const char *pattern,
-		 void (*forgotten)(void *context, const char *key), void *context)
+int store_delete(struct store *store, unsigned int window, enum metric_type type, const char *const *texts,
+		 size_t count, void (*forgotten)(void *context, size_t pattern, const char *key),
+		 void *context)
 {
-	const struct deletion deletion = { .window = window, .type = type, .pattern = pattern };
+	struct patterns patterns = { .sorted = calloc(count + 1, sizeof(struct pattern)), .count = count };
+	struct deleted *deleted = calloc(store->count + 1, sizeof(*deleted));
+	int result = -ENOMEM;
 	char key[NAME_BYTES];
-	struct series **deleted;
-	size_t count;
 
-	deleted = store_pick(store, is_deleted, &deletion, &count);
-	if (!deleted)
-		return -ENOMEM;
-	for (size_t i = 0; i < count; i++) {
-		series_reset(deleted[i], window);
-		series_forget(deleted[i]);
-		series_key(deleted[i], key);
+	if (!patterns.sorted || !deleted)
+		goto out;
+	for (size_t i = 0; i < count; i++)
+		patterns.sorted[i] = (struct pattern){ .text = texts[i], .number = i };
+	qsort(patterns.sorted, count, sizeof(*patterns.sorted), pattern_compare);
+	result = (int)store_match(store, window, type, &patterns, deleted);
+	for (int i = 0; i < result; i++) {
+		series_reset(deleted[i].series, window);
+		series_forget(deleted[i].series);
+		series_key(deleted[i].series, key);
 		if (forgotten)
-			forgotten(context, key);
+			forgotten(context, deleted[i].pattern, key);
 	}
 	touched_filter(store, window);
+out:
+	free(patterns.sorted);
 	free(deleted);
-	return (int)count;
+	return result;
 }

@@ -39,7 +39,7 @@ static double text_to_double(const char *text)
 	return strtod_l(text, NULL, c_locale);
 }
 
-/* Rounds to `precision` digits. Only digits are taken from printf, so its locale does not matter. */
+/* Rounds a finite value to `precision` digits. Only digits are taken from printf, so its locale does not matter. */
 static void decimal_from_double(struct decimal *decimal, double value, int precision)
 {
 	char text[DIGITS_MAX + 16];
@@ -47,12 +47,14 @@ static void decimal_from_double(struct decimal *decimal, double value, int preci
 
 	*decimal = (struct decimal){ .negative = signbit(value) };
 	snprintf(text, sizeof(text), "%.*e", precision - 1, fabs(value));
-	for (from = text; *from != 'e'; from++)
-		if (isdigit((unsigned char)*from))
+	for (from = text; *from && *from != 'e'; from++)
+		if (isdigit((unsigned char)*from) && decimal->count < DIGITS_MAX)
 			decimal->digits[decimal->count++] = *from;
-	for (int i = 2; from[i]; i++)
-		decimal->point = decimal->point * 10 + from[i] - '0';
-	decimal->point = (from[1] == '-' ? -decimal->point : decimal->point) + 1;
+	from += *from == 'e';
+	for (const char *at = from; *at; at++)
+		if (isdigit((unsigned char)*at))
+			decimal->point = decimal->point * 10 + *at - '0';
+	decimal->point = (*from == '-' ? -decimal->point : decimal->point) + 1;
 	while (decimal->count > 1 && decimal->digits[decimal->count - 1] == '0')
 		decimal->count--;
 }
@@ -168,12 +170,21 @@ static bool format_digits(double value, int precision, char text[NUMBER_BYTES], 
 	return text_to_double(text) == value;
 }
 
+static size_t format_not_finite(double value, char text[NUMBER_BYTES])
+{
+	const char *word = isnan(value) ? "NaN" : value < 0 ? "-Infinity" : "Infinity";
+
+	return (size_t)snprintf(text, NUMBER_BYTES, "%s", word);
+}
+
 size_t number_format(double value, char text[NUMBER_BYTES])
 {
 	/* The smallest doubles have fewer than 15 digits of their own. */
 	int precision = fabs(value) < DBL_MIN ? 1 : DBL_DIG;
 	size_t length;
 
+	if (!isfinite(value))
+		return format_not_finite(value, text);
 	if (format_millionths(value, text, &length))
 		return length;
 	while (!format_digits(value, precision, text, &length) && precision < DIGITS_MAX)

@@ -16,7 +16,8 @@
 
 /*
  * Writes `value` in the shortest form that reads back to the same double, spelled as
- * JavaScript does: "0.1", "1500000", "1e+21", "1e-7". Returns its length. Finite values only.
+ * JavaScript does: "0.1", "1500000", "1e+21", "1e-7", "Infinity", "-Infinity", "NaN". Returns its
+ * length. Those three are for people: who writes for programs leaves them out.
  */
 size_t number_format(double value, char text[NUMBER_BYTES]);
 

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define UTF8_LENGTH_MAX 4
 #define UTF8_REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
 
 /*

@@ -112,6 +112,7 @@ static void connection_failed(struct connection *connection, const char *problem
 	connection->complained = true;
 	addresses_free(connection);
 	connection_pause(connection);
+	options->refused(options->context);
 }
 
 /* Leaves the connection in order to open another. */

@@ -25,6 +25,8 @@ struct connection_options {
 	void (*sent)(void *context);
 	/* The connection broke. What was being sent may have arrived in part, or whole, or not. */
 	void (*lost)(void *context);
+	/* It could not be established this time, as a statsd would find out at each flush. */
+	void (*refused)(void *context);
 	void *context;
 };
 

@@ -13,6 +13,7 @@
  * person reads; programs take another format.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -127,6 +128,15 @@ static const double *cell_percentile(const struct metric *metric, size_t number)
 	return &metric->percentiles[number].boundary;
 }
 
+/* "counter", "counter T1700000000": at a time of its own, as it was sent. */
+static void type_make(const struct metric *metric, char cell[CELL_MAX])
+{
+	int len = snprintf(cell, CELL_MAX, "%s", type_names[metric->type]);
+
+	if (metric->timestamp)
+		snprintf(cell + len, (size_t)(CELL_MAX - len), " T%" PRId64, metric->timestamp);
+}
+
 static void cell_make(const struct table *table, const struct metric *metric, size_t column,
 		      char cell[CELL_MAX])
 {
@@ -139,7 +149,7 @@ static void cell_make(const struct table *table, const struct metric *metric, si
 		return;
 	}
 	if (column == COLUMN_TYPE) {
-		snprintf(cell, CELL_MAX, "%s", type_names[metric->type]);
+		type_make(metric, cell);
 		return;
 	}
 	if (is_value_column(table, column))

@@ -67,12 +67,19 @@ static void on_sent(void *context)
 	}
 }
 
+static void on_refused(void *context)
+{
+	struct graphite *graphite = context;
+
+	graphite->self.last_exception = clock_read(CLOCK_REALTIME) / NS_PER_SECOND;
+}
+
 static void on_lost(void *context)
 {
 	struct graphite *graphite = context;
 	struct batch *batch = queue_first(&graphite->queue);
 
-	graphite->self.last_exception = clock_read(CLOCK_REALTIME) / NS_PER_SECOND;
+	on_refused(graphite);
 	if (batch)
 		batch->sending = false;
 }
@@ -171,6 +178,7 @@ struct sink *sink_graphite_new(struct event_base *base, const struct graphite_op
 		.ready = on_ready,
 		.sent = on_sent,
 		.lost = on_lost,
+		.refused = on_refused,
 		.context = graphite,
 	};
 
