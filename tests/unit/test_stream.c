@@ -131,7 +131,7 @@ static void test_connections_are_apart(void **state)
 	streams_free(f.streams);
 }
 
-/* The longest idle makes room; its line is lost, and that of its next piece. */
+/* All are in the middle of a line: the longest idle makes room. Its line is lost, and counts once. */
 static void test_bounded_in_connections(void **state)
 {
 	struct fixture f;
@@ -140,15 +140,66 @@ static void test_bounded_in_connections(void **state)
 	open_streams(&f, 4);
 	for (uint64_t socket = 1; socket <= 4; socket++)
 		add(&f, socket, 0, "a:");
-	add(&f, 1, 2, "1|c\n");
-	add(&f, 5, 0, "b:1|c\n");
+	add(&f, 1, 2, "1");
+	add(&f, 5, 0, "b:");
 	assert_int_equal(streams_count(f.streams), 4);
+	assert_int_equal(streams_cut(f.streams), 1);
+	add(&f, 5, 2, "1|c\n");
+	add(&f, 2, 2, "1|");
+	add(&f, 2, 4, "c\nc:1|c\n");
+	add(&f, 1, 3, "|c\n");
+	assert_string_equal(f.taken, "b:1|c\nc:1|c\na:1|c\n");
 	expect_unterminated(&f, 1);
-	add(&f, 2, 2, "1|c\nc:1|c\n");
-	assert_string_equal(f.taken, "a:1|c\nb:1|c\nc:1|c\n");
+	assert_int_equal(streams_cut(f.streams), 1);
 	for (uint64_t socket = 100; socket < 10000; socket++)
 		add(&f, socket, 0, "x");
 	assert_int_equal(streams_count(f.streams), 4);
+	streams_free(f.streams);
+}
+
+/* More connections than are known, in turn: nothing is lost of those that send whole lines, or skip one. */
+static void test_rest_without_loss(void **state)
+{
+	static const char line[] = "a:1|c\n";
+	const uint64_t length = sizeof(line) - 1, connections = 16, rounds = 3;
+	struct fixture f;
+
+	(void)state;
+	open_streams(&f, 4);
+	add(&f, 99, 0, "b:");
+	for (uint64_t round = 0; round < rounds; round++) {
+		for (uint64_t socket = 1; socket <= connections; socket++)
+			add(&f, socket, round * length, line);
+	}
+	assert_int_equal(f.len, rounds * connections * length);
+	expect_unterminated(&f, 0);
+	/* One that began before we looked still skips when it comes back, one that has a hole does again. */
+	f.len = 0;
+	add(&f, 50, 7, "1|");
+	for (uint64_t socket = 1; socket <= 4; socket++)
+		add(&f, socket, rounds * length, line);
+	add(&f, 50, 9, "c\nc:1|c\n");
+	add(&f, 5, rounds * length + 1, "9|c\nd:1|c\n");
+	add(&f, 99, 2, "1|c\n");
+	assert_string_equal(f.taken, "a:1|c\na:1|c\na:1|c\na:1|c\nc:1|c\nd:1|c\nb:1|c\n");
+	expect_unterminated(&f, 2);
+	assert_int_equal(streams_cut(f.streams), 0);
+	streams_free(f.streams);
+}
+
+/* A socket's address and ports are another connection's after its end, though it was not known any more. */
+static void test_end_is_forgotten(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	open_streams(&f, 1);
+	add(&f, 1, 0, "a:1|c\n");
+	add(&f, 2, 0, "b:1|c\n");
+	end(&f, 1);
+	add(&f, 1, 6, "1|c\n");
+	assert_string_equal(f.taken, "a:1|c\nb:1|c\n");
+	expect_unterminated(&f, 1);
 	streams_free(f.streams);
 }
 
@@ -204,6 +255,8 @@ int main(void)
 		cmocka_unit_test(test_one_connection),
 		cmocka_unit_test(test_connections_are_apart),
 		cmocka_unit_test(test_bounded_in_connections),
+		cmocka_unit_test(test_rest_without_loss),
+		cmocka_unit_test(test_end_is_forgotten),
 		cmocka_unit_test(test_bounded_in_length),
 		cmocka_unit_test(test_expires),
 	};

@@ -35,7 +35,7 @@ struct slot {
 };
 
 #define LINKS_MAX 16
-#define STREAMS_MAX 16384 /* TCP connections that are known */
+#define STREAMS_MAX 16384 /* TCP connections that are known, at most in the middle of a line */
 #define BATCH 4096	  /* entries of a hash map drained at once */
 #define BATCH_BYTES (BATCH * (sizeof(struct member_key) + sizeof(uint64_t)))
 
@@ -62,6 +62,7 @@ struct capture {
 	uint64_t misses;	     /* accounted for */
 	bool buckets_full, members_full, samples_full; /* in the window drained last */
 	uint8_t *batch;				       /* room for one batch of keys and values */
+	uint64_t streams_cut;			       /* as it was when a window was closed last */
 	int64_t consume;			       /* bytes of the ring that this call may still take */
 	struct tail *tail;			       /* NULL: nobody watches lines */
 	struct senders *senders;		       /* NULL: nobody watches senders */
