@@ -183,10 +183,12 @@ struct sender {
 };
 /* The key of those that found no room; no process has this number. */
 #define SENDER_OTHERS 0
+/* Where a connection begins whose accepting side sends: the kernel counts the SYN of the other side only. */
+#define STREAM_BEGINS_ACCEPTED (~0ULL)
 /* Data of a RECORD_STREAM. A connection is known by its socket's address, reused ones by their ports too. */
 struct stream_piece {
 	__u64 socket;
-	__u64 position; /* of the first byte, from the beginning of the connection */
+	__u64 position; /* of the first byte; of a connection's first: 0, or STREAM_BEGINS_ACCEPTED */
 	__u16 local_port, remote_port;
 	__u32 pad;
 	__u8 data[];

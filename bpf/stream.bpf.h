@@ -50,8 +50,10 @@ static __always_inline __u16 stream_port(const struct sock *sk, const struct msg
 }
 
 /*
- * Bytes written to the connection before: those acknowledged and those not yet, of which
- * the SYN is one. tcp_snd_una_update() keeps the sum; nothing changes it but the owner.
+ * Bytes written to the connection before: those acknowledged and those not yet.
+ * tcp_snd_una_update() keeps the sum; nothing changes it but the owner. Of a connection that
+ * connect() made the SYN is one of these bytes. One that accept() returned begins behind its
+ * SYN: its first position is STREAM_BEGINS_ACCEPTED, and those that follow are one less, too.
  */
 static __always_inline __u64 stream_position(const struct sock *sk)
 {

@@ -277,6 +277,19 @@ def check_tcp_fastopen(daemon):
         window_of(daemon, tcp_fast=3)
 
 
+def check_tcp_accepted(daemon):
+    """The side that accepted sends the lines, to a client whose port is captured: the first is a line like the others."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        client.bind(("127.0.0.1", daemon.port))
+        client.connect(listener.getsockname())
+        with listener.accept()[0] as one:
+            one.sendall(b"tcp.accepted:1|c\ntcp.acc")
+            one.sendall(b"epted:2|c\n")
+    window = window_of(daemon, tcp_accepted=3)
+    expect_count(window, "lines.seen", 2)
+
+
 def check_tcp_reset(daemon):
     """A connection that the peer ends, in the middle of a line, with data unread."""
     with socket.socket() as listener:

@@ -89,6 +89,10 @@ static const struct {
 	{ "a hole before a newline", { { 0, "a:1|c\n" }, { 11, "\nd:2|c\n" } }, "a:1|c\nd:2|c\n", 0 },
 	{ "two holes in one line", { { 0, "a:1" }, { 5, "9" }, { 8, "8|c\nb:2|c\n" } }, "b:2|c\n", 2 },
 	{ "a piece from before", { { 0, "a:1|c\n" }, { 3, "b:1|c\nc:1|c\n" } }, "a:1|c\nc:1|c\n", 1 },
+	{ "from where the accepting side begins",
+	  { { UINT64_MAX, "a:1|c\nb" }, { 6, ":1|c\n" } },
+	  "a:1|c\nb:1|c\n",
+	  0 },
 	{ "a new connection in its place", { { 0, "a:1|c\nb" }, { 0, "c:1|c\n" } }, "a:1|c\nc:1|c\n", 1 },
 };
 

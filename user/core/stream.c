@@ -246,7 +246,7 @@ static void stream_break(struct stream *stream, uint64_t position, struct ledger
 {
 	stream->place.counted = false;
 	line_give_up(stream, ledger);
-	stream->place.skip = position != 0;
+	stream->place.skip = position != 0 && position != STREAM_BEGINS_ACCEPTED;
 	stream->place.position = position;
 }
 
