@@ -356,6 +356,20 @@ def check_tcp_ring_full(daemon):
     expect_count(window, "lines.rejected.unterminated", 1)
 
 
+def check_tcp_room(daemon):
+    """The ring holds many of the batches that clients send, from one buffer or several, before the daemon drains it."""
+    data, sends = b"tcp.room:1|c\n" * 107, 1900  # 1391 bytes; of the ring's 8 MiB, 1391 * 1900 are a third
+    with Server(daemon.port) as server, server.connect() as one:
+        for buffers in ([data], [data[:700], data[700:]]):
+            daemon.process.send_signal(signal.SIGSTOP)
+            try:
+                for _ in range(sends):
+                    expect(one.sendmsg(buffers) == len(data), "a partial send")
+            finally:
+                daemon.process.send_signal(signal.SIGCONT)
+            window_of(daemon, tcp_room=107 * sends)
+
+
 def check_tcp_threads(daemon):
     """Two threads, one connection, whole lines."""
     with Server(daemon.port) as server, server.connect() as one:

@@ -4,6 +4,7 @@
  * those that do not.
  */
 #include <setjmp.h>
+#include <stdbool.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "core/stream.h"
+#include "stream_room.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -253,6 +255,28 @@ static void test_expires(void **state)
 	streams_free(f.streams);
 }
 
+/* How many sends of a size the default ring holds, each with its header and that of the ring. */
+static size_t sends_held(uint32_t len, bool single)
+{
+	return (8u << 20) /
+	       (8 + sizeof(struct record) + sizeof(struct stream_piece) + stream_room(len, single));
+}
+
+static void test_room_in_the_ring(void **state)
+{
+	static const uint32_t lengths[] = { 1, 256, 257, 1400, 2048, 2049, 8192 };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(lengths); i++) {
+		assert_in_range(stream_room(lengths[i], true), lengths[i], STREAM_PIECE);
+		assert_int_equal(stream_room(lengths[i], false), 2 * stream_room(lengths[i], true));
+	}
+	assert_int_equal(sends_held(1400, true), 3956);
+	assert_int_equal(sends_held(1400, false), 2012);
+	assert_int_equal(sends_held(100, true), 25575);
+	assert_int_equal(sends_held(8192, true), 1015);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -263,6 +287,7 @@ int main(void)
 		cmocka_unit_test(test_end_is_forgotten),
 		cmocka_unit_test(test_bounded_in_length),
 		cmocka_unit_test(test_expires),
+		cmocka_unit_test(test_room_in_the_ring),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
