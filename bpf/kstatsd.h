@@ -150,7 +150,7 @@ struct record {
 	__u64 time;    /* CLOCK_MONOTONIC, nanoseconds */
 	__u32 len;     /* bytes of data */
 	__u32 segment; /* bytes per datagram in data (UDP_SEGMENT); 0: one datagram */
-	__u32 pid;     /* thread group of the sender; 0: unknown, or nobody watches */
+	__u32 pid;     /* thread group of the sender; 0 while nobody watches */
 	__u16 window;
 	__u16 kind;		     /* enum record_kind */
 	__u8 command[COMMAND_BYTES]; /* of the sender; zeros while nobody watches */

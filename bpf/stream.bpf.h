@@ -217,7 +217,6 @@ static __always_inline int on_stream_return(long taken)
 	__sync_fetch_and_add(&streams_waiting, -1);
 	if ((int)taken <= 0 || !run_begin(&run))
 		return 0;
-	run.pid = thread >> 32;
 	/* Only now: a send with MSG_FASTOPEN begins without a local port. */
 	stream_identify(&send.piece, (const struct sock *)send.piece.socket, send.piece.remote_port);
 	stream_take(&run, &send, (int)taken);
@@ -237,7 +236,6 @@ static __always_inline int on_stream_close(const struct sock *sk)
 	record = bpf_ringbuf_reserve(&ring, RECORD_STREAM_BYTES(0), 0);
 	if (!record)
 		return 0; /* the daemon forgets the connection when it was idle for long */
-	run.pid = bpf_get_current_pid_tgid() >> 32;
 	record_head(record, &run, RECORD_STREAM_END, sizeof(*piece));
 	piece = (void *)record->data;
 	*piece = (struct stream_piece){};
