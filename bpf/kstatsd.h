@@ -175,7 +175,7 @@ struct tail_record {
 
 /* What one process sent, for kstatsd top. */
 struct sender {
-	__u64 datagrams;
+	__u64 sends; /* datagrams, and sends on TCP connections */
 	__u64 bytes;
 	__u64 lines;	/* parsed in the kernel */
 	__u64 rejected; /* of these */

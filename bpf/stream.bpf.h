@@ -192,6 +192,8 @@ static __always_inline void stream_take(struct run *run, struct stream_send *sen
 
 	gauges_follow[run->window & (WINDOWS - 1)] = 1;
 	bpf_loop(STREAM_PIECES_MAX, stream_step, &streaming, 0);
+	if (watched)
+		watch_unparsed(taken);
 	if (streaming.lost == LEDGER_STREAMS_UNREADABLE)
 		stream_lose(run, LEDGER_STREAMS_UNREADABLE);
 	else if (streaming.left)

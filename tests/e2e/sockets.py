@@ -11,11 +11,13 @@ import mmap
 import os
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
 
-from daemon import assert_ledger_balances, expect, send, wait_for
+from daemon import KSTATSD, PATIENCE, assert_ledger_balances, expect, send, wait_for
+from watching import watchers
 
 FOLDER = "/tmp/kstatsd-sockets"
 PATH, ABSTRACT = f"{FOLDER}/dsd.socket", "@kstatsd-test"
@@ -368,6 +370,27 @@ def check_tcp_room(daemon):
             finally:
                 daemon.process.send_signal(signal.SIGCONT)
             window_of(daemon, tcp_room=107 * sends)
+
+
+def check_tcp_senders(daemon):
+    """`kstatsd top` counts the sends of a process on connections, and their bytes, as it does datagrams."""
+    data, sends = b"tcp.top:1|c\n" * 100, 20
+    with Server(daemon.port) as server, server.connect() as one:
+        before = watchers(daemon)
+        with subprocess.Popen([KSTATSD, "top", "--json", "-s", f"runtime_dir={daemon.runtime}"], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE) as top:
+            wait_for(lambda: watchers(daemon) > before or top.poll() is not None, "top to be connected")
+            for _ in range(sends):
+                one.sendall(data)
+            report = json.loads(top.communicate(timeout=PATIENCE)[0])
+        window_of(daemon, tcp_top=100 * sends)
+    total = report["totals"]["sends"]["rate"] * report["seconds"]
+    expect(round(total) == sends, f"of all sends {sends} should be of late, are {total}")
+    rows = {row["pid"]: row for row in report["senders"]}
+    expect(os.getpid() in rows, f"senders: {rows}")
+    for name, count in (("sends", sends), ("bytes", sends * len(data)), ("lines", sends * 100), ("rejected", 0)):
+        got = rows[os.getpid()][name] * report["seconds"]
+        expect(round(got) == count, f"{name} should be {count}, is {got}: {rows}")
 
 
 def check_tcp_threads(daemon):
