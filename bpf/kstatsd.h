@@ -150,7 +150,7 @@ struct record {
 	__u64 time;    /* CLOCK_MONOTONIC, nanoseconds */
 	__u32 len;     /* bytes of data */
 	__u32 segment; /* bytes per datagram in data (UDP_SEGMENT); 0: one datagram */
-	__u32 pid;     /* thread group of the sender; 0: unknown, or nobody watches */
+	__u32 pid;     /* thread group of the sender; 0 while nobody watches */
 	__u16 window;
 	__u16 kind;		     /* enum record_kind */
 	__u8 command[COMMAND_BYTES]; /* of the sender; zeros while nobody watches */
@@ -175,7 +175,7 @@ struct tail_record {
 
 /* What one process sent, for kstatsd top. */
 struct sender {
-	__u64 datagrams;
+	__u64 sends; /* datagrams, and sends on TCP connections */
 	__u64 bytes;
 	__u64 lines;	/* parsed in the kernel */
 	__u64 rejected; /* of these */
@@ -183,10 +183,12 @@ struct sender {
 };
 /* The key of those that found no room; no process has this number. */
 #define SENDER_OTHERS 0
+/* Where a connection begins whose accepting side sends: the kernel counts the SYN of the other side only. */
+#define STREAM_BEGINS_ACCEPTED (~0ULL)
 /* Data of a RECORD_STREAM. A connection is known by its socket's address, reused ones by their ports too. */
 struct stream_piece {
 	__u64 socket;
-	__u64 position; /* of the first byte, from the beginning of the connection */
+	__u64 position; /* of the first byte; of a connection's first: 0, or STREAM_BEGINS_ACCEPTED */
 	__u16 local_port, remote_port;
 	__u32 pad;
 	__u8 data[];

@@ -140,8 +140,6 @@ struct {
 struct run {
 	__u32 window;
 	__u32 cpu;
-	__u64 time;
-	__u32 pid;
 	struct ledger *ledger;
 };
 
@@ -162,8 +160,6 @@ static __always_inline bool run_begin(struct run *run)
 	if (run->cpu >= cpu_count)
 		return false;
 	run->window = open_window & (WINDOWS - 1);
-	run->time = 0;
-	run->pid = 0;
 	index = run->window * cpu_count + run->cpu;
 	run->ledger = bpf_map_lookup_elem(&ledgers, &index);
 	return run->ledger;

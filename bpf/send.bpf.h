@@ -118,7 +118,6 @@ static __always_inline void capture_message(const struct sock *sk, const struct 
 
 	if (!run_begin(&run))
 		return;
-	run.pid = bpf_get_current_pid_tgid() >> 32;
 	retry_forget(&run);
 	if (is_corked(sk, msg)) {
 		lose(&run, LEDGER_DATAGRAMS_CORKED);
@@ -166,7 +165,6 @@ static __always_inline int on_return(void)
 	bpf_map_delete_elem(&retries, &thread);
 	__sync_fetch_and_add(&retries_waiting, -1);
 	if (run_begin(&run)) {
-		run.pid = thread >> 32;
 		if (capture(&run, &source, message_read) == CAPTURE_UNREADABLE)
 			lose(&run, LEDGER_DATAGRAMS_UNREADABLE);
 		else

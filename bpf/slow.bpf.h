@@ -33,7 +33,7 @@ static __always_inline void record_head(struct record *record, struct run *run, 
 	record->time = bpf_ktime_get_ns();
 	record->len = len;
 	record->segment = 0;
-	record->pid = run->pid;
+	record->pid = 0;
 	__builtin_memset(record->command, 0, COMMAND_BYTES);
 	if (watched)
 		record->pid = process_read(record->command);

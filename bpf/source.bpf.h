@@ -9,11 +9,11 @@
 #define SOURCE_BPF_H
 
 #include "maps.bpf.h"
+#include "stream_room.h"
 #include "verifier.bpf.h"
 #include <bpf/bpf_core_read.h>
 
 #define SEGMENTS_MAX 1024 /* UIO_MAXIOV */
-#define PAYLOAD_SMALL_MAX 256
 
 enum source_kind {
 	SOURCE_NONE,   /* bytes that no program can read: pages spliced into the message */
@@ -52,6 +52,17 @@ static __always_inline bool iter_is_single(__u8 type)
 	       type == bpf_core_enum_value(enum iter_type, ITER_UBUF);
 }
 
+/* A vector of one buffer, as all sends have before 6.4, is that buffer. */
+static __always_inline void source_simplify(struct source *source)
+{
+	struct iovec only = {};
+
+	if (source->segments != 1 || bpf_probe_read_kernel(&only, sizeof(only), (void *)source->base))
+		return;
+	source->kind = SOURCE_USER;
+	source->base = (__u64)only.iov_base;
+}
+
 static __always_inline void source_from_message(struct source *source, const struct msghdr *msg, __u32 len)
 {
 	const struct iov_iter *iter = &msg->msg_iter;
@@ -67,6 +78,7 @@ static __always_inline void source_from_message(struct source *source, const str
 		source->kind = SOURCE_VECTOR;
 		source->base = iter_vector(iter);
 		source->segments = BPF_CORE_READ(iter, nr_segs);
+		source_simplify(source);
 	} else if (type == bpf_core_enum_value(enum iter_type, ITER_KVEC)) {
 		source->kind = SOURCE_KERNEL;
 		source->base = (__u64)BPF_CORE_READ(iter, kvec);
@@ -120,7 +132,12 @@ static long gather_step(__u32 i, struct gather *gather, __u32 mask)
 
 static long gather_small(__u32 i, struct gather *gather)
 {
-	return gather_step(i, gather, PAYLOAD_SMALL_MAX - 1);
+	return gather_step(i, gather, STREAM_PIECE_SMALL - 1);
+}
+
+static long gather_medium(__u32 i, struct gather *gather)
+{
+	return gather_step(i, gather, STREAM_PIECE_MEDIUM - 1);
 }
 
 static long gather_fast(__u32 i, struct gather *gather)
@@ -138,8 +155,10 @@ static __always_inline int source_gather(struct source *source, __u8 *target, __
 {
 	struct gather gather = { .target = target, .source = source, .skip = source->offset };
 
-	if (mask == PAYLOAD_SMALL_MAX - 1)
+	if (mask == STREAM_PIECE_SMALL - 1)
 		bpf_loop(SEGMENTS_MAX, gather_small, &gather, 0);
+	else if (mask == STREAM_PIECE_MEDIUM - 1)
+		bpf_loop(SEGMENTS_MAX, gather_medium, &gather, 0);
 	else if (mask == PAYLOAD_FAST_MAX - 1)
 		bpf_loop(SEGMENTS_MAX, gather_fast, &gather, 0);
 	else
@@ -149,11 +168,17 @@ static __always_inline int source_gather(struct source *source, __u8 *target, __
 	return gather.filled == source->len ? 0 : -14;
 }
 
+/* SOURCE_USER only; mask + 1 bytes of memory are enough. */
+static __always_inline int single_read(struct source *source, __u8 *target, __u32 mask)
+{
+	return bpf_probe_read_user(target, at_least_1(source->len, mask),
+				   (void *)(source->base + source->offset));
+}
+
 static __always_inline int message_read(struct source *source, __u8 *target, __u32 mask)
 {
 	if (source->kind == SOURCE_USER)
-		return bpf_probe_read_user(target, at_least_1(source->len, mask),
-					   (void *)(source->base + source->offset));
+		return single_read(source, target, mask);
 	if (source->kind == SOURCE_NONE)
 		return -14;
 	return source_gather(source, target, mask);

@@ -19,9 +19,9 @@
 
 #include <bpf/bpf_endian.h>
 #include "capture.bpf.h"
+#include "stream_room.h"
 
 #define TCP_CLOSE 7
-#define STREAM_PIECE PAYLOAD_FAST_MAX
 #define STREAM_PIECES_MAX 1024 /* of one send; what is beyond is lost */
 #define RECORD_STREAM_BYTES(payload) RECORD_BYTES(sizeof(struct stream_piece) + (payload))
 
@@ -50,8 +50,10 @@ static __always_inline __u16 stream_port(const struct sock *sk, const struct msg
 }
 
 /*
- * Bytes written to the connection before: those acknowledged and those not yet, of which
- * the SYN is one. tcp_snd_una_update() keeps the sum; nothing changes it but the owner.
+ * Bytes written to the connection before: those acknowledged and those not yet.
+ * tcp_snd_una_update() keeps the sum; nothing changes it but the owner. Of a connection that
+ * connect() made the SYN is one of these bytes. One that accept() returned begins behind its
+ * SYN: its first position is STREAM_BEGINS_ACCEPTED, and those that follow are one less, too.
  */
 static __always_inline __u64 stream_position(const struct sock *sk)
 {
@@ -115,7 +117,7 @@ struct streaming {
 };
 
 static __always_inline int stream_record(struct streaming *streaming, struct record *record, __u32 len,
-					 __u32 mask)
+					 __u32 mask, READER(read))
 {
 	struct stream_send *send = streaming->send;
 	struct stream_piece *piece;
@@ -126,7 +128,7 @@ static __always_inline int stream_record(struct streaming *streaming, struct rec
 	record_head(record, streaming->run, RECORD_STREAM, sizeof(*piece) + len);
 	*piece = send->piece;
 	send->source.len = len;
-	if (message_read(&send->source, piece->data, mask)) {
+	if (read(&send->source, piece->data, mask)) {
 		bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);
 		return LEDGER_STREAMS_UNREADABLE;
 	}
@@ -134,22 +136,46 @@ static __always_inline int stream_record(struct streaming *streaming, struct rec
 	return 0;
 }
 
-/* One piece. Twice its room is reserved, as source_gather() wants it. */
+/* A record with constant room for a piece, filled; enum ledger_counter of why not, or 0. */
+#define STREAM_SEND(room, size, read)                                                                     \
+	stream_record(streaming, bpf_ringbuf_reserve(&ring, RECORD_STREAM_BYTES(room), 0), len, (size)-1, \
+		      read)
+
+static __always_inline int stream_send_single(struct streaming *streaming, __u32 len)
+{
+	switch (stream_room(len, true)) {
+	case STREAM_PIECE_SMALL:
+		return STREAM_SEND(STREAM_PIECE_SMALL, STREAM_PIECE_SMALL, single_read);
+	case STREAM_PIECE_MEDIUM:
+		return STREAM_SEND(STREAM_PIECE_MEDIUM, STREAM_PIECE_MEDIUM, single_read);
+	default:
+		return STREAM_SEND(STREAM_PIECE, STREAM_PIECE, single_read);
+	}
+}
+
+static __always_inline int stream_send_gathered(struct streaming *streaming, __u32 len)
+{
+	switch (stream_room(len, false)) {
+	case 2 * STREAM_PIECE_SMALL:
+		return STREAM_SEND(2 * STREAM_PIECE_SMALL, STREAM_PIECE_SMALL, message_read);
+	case 2 * STREAM_PIECE_MEDIUM:
+		return STREAM_SEND(2 * STREAM_PIECE_MEDIUM, STREAM_PIECE_MEDIUM, message_read);
+	default:
+		return STREAM_SEND(2 * STREAM_PIECE, STREAM_PIECE, message_read);
+	}
+}
+
 static long stream_step(__u32 i, struct streaming *streaming)
 {
 	struct stream_send *send = streaming->send;
 	__u32 len = streaming->left < STREAM_PIECE ? streaming->left : STREAM_PIECE, lost;
-	struct record *record;
 
 	if (!streaming->left)
 		return 1;
-	if (len <= PAYLOAD_SMALL_MAX) {
-		record = bpf_ringbuf_reserve(&ring, RECORD_STREAM_BYTES(2 * PAYLOAD_SMALL_MAX), 0);
-		lost = stream_record(streaming, record, len, PAYLOAD_SMALL_MAX - 1);
-	} else {
-		record = bpf_ringbuf_reserve(&ring, RECORD_STREAM_BYTES(2 * STREAM_PIECE), 0);
-		lost = stream_record(streaming, record, len, STREAM_PIECE - 1);
-	}
+	if (send->source.kind == SOURCE_USER)
+		lost = stream_send_single(streaming, len);
+	else
+		lost = stream_send_gathered(streaming, len);
 	streaming->lost = lost;
 	if (lost)
 		return 1;
@@ -166,6 +192,8 @@ static __always_inline void stream_take(struct run *run, struct stream_send *sen
 
 	gauges_follow[run->window & (WINDOWS - 1)] = 1;
 	bpf_loop(STREAM_PIECES_MAX, stream_step, &streaming, 0);
+	if (watched)
+		watch_unparsed(taken);
 	if (streaming.lost == LEDGER_STREAMS_UNREADABLE)
 		stream_lose(run, LEDGER_STREAMS_UNREADABLE);
 	else if (streaming.left)
@@ -191,7 +219,6 @@ static __always_inline int on_stream_return(long taken)
 	__sync_fetch_and_add(&streams_waiting, -1);
 	if ((int)taken <= 0 || !run_begin(&run))
 		return 0;
-	run.pid = thread >> 32;
 	/* Only now: a send with MSG_FASTOPEN begins without a local port. */
 	stream_identify(&send.piece, (const struct sock *)send.piece.socket, send.piece.remote_port);
 	stream_take(&run, &send, (int)taken);
@@ -211,7 +238,6 @@ static __always_inline int on_stream_close(const struct sock *sk)
 	record = bpf_ringbuf_reserve(&ring, RECORD_STREAM_BYTES(0), 0);
 	if (!record)
 		return 0; /* the daemon forgets the connection when it was idle for long */
-	run.pid = bpf_get_current_pid_tgid() >> 32;
 	record_head(record, &run, RECORD_STREAM_END, sizeof(*piece));
 	piece = (void *)record->data;
 	*piece = (struct stream_piece){};

@@ -69,7 +69,6 @@ static __always_inline int on_unix_send(const struct socket *socket, const struc
 
 	if (!unix_is_captured(BPF_CORE_READ(socket, sk), msg) || !run_begin(&run))
 		return 0;
-	run.pid = bpf_get_current_pid_tgid() >> 32;
 	retry_forget(&run);
 	if (!len) {
 		lose(&run, LEDGER_DATAGRAMS_EMPTY);

@@ -124,7 +124,7 @@ static __always_inline void sender_count(__u64 bytes, __u64 lines, __u64 rejecte
 
 	if (!sender)
 		return;
-	__sync_fetch_and_add(&sender->datagrams, 1);
+	__sync_fetch_and_add(&sender->sends, 1);
 	__sync_fetch_and_add(&sender->bytes, bytes);
 	__sync_fetch_and_add(&sender->lines, lines);
 	__sync_fetch_and_add(&sender->rejected, rejected);
@@ -150,7 +150,7 @@ __noinline int watch_parsed(struct scratch *s)
 	return 0;
 }
 
-/* One that goes whole to the daemon, which shows it and counts its lines. */
+/* A datagram, or a send on a connection, that goes whole to the daemon, which shows it and counts its lines. */
 __noinline int watch_unparsed(__u32 len)
 {
 	if (watched & WATCH_SENDERS)

@@ -11,11 +11,13 @@ import mmap
 import os
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
 
-from daemon import assert_ledger_balances, expect, send, wait_for
+from daemon import KSTATSD, PATIENCE, assert_ledger_balances, expect, send, wait_for
+from watching import watchers
 
 FOLDER = "/tmp/kstatsd-sockets"
 PATH, ABSTRACT = f"{FOLDER}/dsd.socket", "@kstatsd-test"
@@ -277,6 +279,19 @@ def check_tcp_fastopen(daemon):
         window_of(daemon, tcp_fast=3)
 
 
+def check_tcp_accepted(daemon):
+    """The side that accepted sends the lines, to a client whose port is captured: the first is a line like the others."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        client.bind(("127.0.0.1", daemon.port))
+        client.connect(listener.getsockname())
+        with listener.accept()[0] as one:
+            one.sendall(b"tcp.accepted:1|c\ntcp.acc")
+            one.sendall(b"epted:2|c\n")
+    window = window_of(daemon, tcp_accepted=3)
+    expect_count(window, "lines.seen", 2)
+
+
 def check_tcp_reset(daemon):
     """A connection that the peer ends, in the middle of a line, with data unread."""
     with socket.socket() as listener:
@@ -341,6 +356,41 @@ def check_tcp_ring_full(daemon):
         one.sendall(line + b"tcp.behind:1|c\n")
         window = window_of(daemon, tcp_full=0, tcp_behind=1)
     expect_count(window, "lines.rejected.unterminated", 1)
+
+
+def check_tcp_room(daemon):
+    """The ring holds many of the batches that clients send, from one buffer or several, before the daemon drains it."""
+    data, sends = b"tcp.room:1|c\n" * 107, 1900  # 1391 bytes; of the ring's 8 MiB, 1391 * 1900 are a third
+    with Server(daemon.port) as server, server.connect() as one:
+        for buffers in ([data], [data[:700], data[700:]]):
+            daemon.process.send_signal(signal.SIGSTOP)
+            try:
+                for _ in range(sends):
+                    expect(one.sendmsg(buffers) == len(data), "a partial send")
+            finally:
+                daemon.process.send_signal(signal.SIGCONT)
+            window_of(daemon, tcp_room=107 * sends)
+
+
+def check_tcp_senders(daemon):
+    """`kstatsd top` counts the sends of a process on connections, and their bytes, as it does datagrams."""
+    data, sends = b"tcp.top:1|c\n" * 100, 20
+    with Server(daemon.port) as server, server.connect() as one:
+        before = watchers(daemon)
+        with subprocess.Popen([KSTATSD, "top", "--json", "-s", f"runtime_dir={daemon.runtime}"], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE) as top:
+            wait_for(lambda: watchers(daemon) > before or top.poll() is not None, "top to be connected")
+            for _ in range(sends):
+                one.sendall(data)
+            report = json.loads(top.communicate(timeout=PATIENCE)[0])
+        window_of(daemon, tcp_top=100 * sends)
+    total = report["totals"]["sends"]["rate"] * report["seconds"]
+    expect(round(total) == sends, f"of all sends {sends} should be of late, are {total}")
+    rows = {row["pid"]: row for row in report["senders"]}
+    expect(os.getpid() in rows, f"senders: {rows}")
+    for name, count in (("sends", sends), ("bytes", sends * len(data)), ("lines", sends * 100), ("rejected", 0)):
+        got = rows[os.getpid()][name] * report["seconds"]
+        expect(round(got) == count, f"{name} should be {count}, is {got}: {rows}")
 
 
 def check_tcp_threads(daemon):

@@ -85,10 +85,11 @@ def test_rates_of_a_known_load(daemon):
     assert len(mine) == 1 and len(one["senders"]) == 1
     with open("/proc/self/comm", encoding="ascii") as file:
         assert mine[0]["command"] == file.read().strip()
-    assert is_about(mine[0]["datagrams"], (len(LOAD) + 1) * rounds)
+    assert is_about(mine[0]["sends"], (len(LOAD) + 1) * rounds)
     assert is_about(mine[0]["lines"], (LINES + 900) * rounds)
     assert is_about(mine[0]["rejected"], rounds)
     assert is_about(mine[0]["bytes"], sum(map(len, [*LOAD, slow])) * rounds)
+    assert is_about(one["totals"]["sends"]["rate"], (len(LOAD) + 1) * rounds)
     assert is_about(one["totals"]["lines"]["rate"], (LINES + 900) * rounds)
     assert one["totals"]["lost"] == {"total": 0, "rate": 0}
 

@@ -4,6 +4,7 @@
  * those that do not.
  */
 #include <setjmp.h>
+#include <stdbool.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "core/stream.h"
+#include "stream_room.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -89,6 +91,10 @@ static const struct {
 	{ "a hole before a newline", { { 0, "a:1|c\n" }, { 11, "\nd:2|c\n" } }, "a:1|c\nd:2|c\n", 0 },
 	{ "two holes in one line", { { 0, "a:1" }, { 5, "9" }, { 8, "8|c\nb:2|c\n" } }, "b:2|c\n", 2 },
 	{ "a piece from before", { { 0, "a:1|c\n" }, { 3, "b:1|c\nc:1|c\n" } }, "a:1|c\nc:1|c\n", 1 },
+	{ "from where the accepting side begins",
+	  { { UINT64_MAX, "a:1|c\nb" }, { 6, ":1|c\n" } },
+	  "a:1|c\nb:1|c\n",
+	  0 },
 	{ "a new connection in its place", { { 0, "a:1|c\nb" }, { 0, "c:1|c\n" } }, "a:1|c\nc:1|c\n", 1 },
 };
 
@@ -131,7 +137,7 @@ static void test_connections_are_apart(void **state)
 	streams_free(f.streams);
 }
 
-/* The longest idle makes room; its line is lost, and that of its next piece. */
+/* All are in the middle of a line: the longest idle makes room. Its line is lost, and counts once. */
 static void test_bounded_in_connections(void **state)
 {
 	struct fixture f;
@@ -140,15 +146,66 @@ static void test_bounded_in_connections(void **state)
 	open_streams(&f, 4);
 	for (uint64_t socket = 1; socket <= 4; socket++)
 		add(&f, socket, 0, "a:");
-	add(&f, 1, 2, "1|c\n");
-	add(&f, 5, 0, "b:1|c\n");
+	add(&f, 1, 2, "1");
+	add(&f, 5, 0, "b:");
 	assert_int_equal(streams_count(f.streams), 4);
+	assert_int_equal(streams_cut(f.streams), 1);
+	add(&f, 5, 2, "1|c\n");
+	add(&f, 2, 2, "1|");
+	add(&f, 2, 4, "c\nc:1|c\n");
+	add(&f, 1, 3, "|c\n");
+	assert_string_equal(f.taken, "b:1|c\nc:1|c\na:1|c\n");
 	expect_unterminated(&f, 1);
-	add(&f, 2, 2, "1|c\nc:1|c\n");
-	assert_string_equal(f.taken, "a:1|c\nb:1|c\nc:1|c\n");
+	assert_int_equal(streams_cut(f.streams), 1);
 	for (uint64_t socket = 100; socket < 10000; socket++)
 		add(&f, socket, 0, "x");
 	assert_int_equal(streams_count(f.streams), 4);
+	streams_free(f.streams);
+}
+
+/* More connections than are known, in turn: nothing is lost of those that send whole lines, or skip one. */
+static void test_rest_without_loss(void **state)
+{
+	static const char line[] = "a:1|c\n";
+	const uint64_t length = sizeof(line) - 1, connections = 16, rounds = 3;
+	struct fixture f;
+
+	(void)state;
+	open_streams(&f, 4);
+	add(&f, 99, 0, "b:");
+	for (uint64_t round = 0; round < rounds; round++) {
+		for (uint64_t socket = 1; socket <= connections; socket++)
+			add(&f, socket, round * length, line);
+	}
+	assert_int_equal(f.len, rounds * connections * length);
+	expect_unterminated(&f, 0);
+	/* One that began before we looked still skips when it comes back, one that has a hole does again. */
+	f.len = 0;
+	add(&f, 50, 7, "1|");
+	for (uint64_t socket = 1; socket <= 4; socket++)
+		add(&f, socket, rounds * length, line);
+	add(&f, 50, 9, "c\nc:1|c\n");
+	add(&f, 5, rounds * length + 1, "9|c\nd:1|c\n");
+	add(&f, 99, 2, "1|c\n");
+	assert_string_equal(f.taken, "a:1|c\na:1|c\na:1|c\na:1|c\nc:1|c\nd:1|c\nb:1|c\n");
+	expect_unterminated(&f, 2);
+	assert_int_equal(streams_cut(f.streams), 0);
+	streams_free(f.streams);
+}
+
+/* A socket's address and ports are another connection's after its end, though it was not known any more. */
+static void test_end_is_forgotten(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	open_streams(&f, 1);
+	add(&f, 1, 0, "a:1|c\n");
+	add(&f, 2, 0, "b:1|c\n");
+	end(&f, 1);
+	add(&f, 1, 6, "1|c\n");
+	assert_string_equal(f.taken, "a:1|c\nb:1|c\n");
+	expect_unterminated(&f, 1);
 	streams_free(f.streams);
 }
 
@@ -198,14 +255,39 @@ static void test_expires(void **state)
 	streams_free(f.streams);
 }
 
+/* How many sends of a size the default ring holds, each with its header and that of the ring. */
+static size_t sends_held(uint32_t len, bool single)
+{
+	return (8u << 20) /
+	       (8 + sizeof(struct record) + sizeof(struct stream_piece) + stream_room(len, single));
+}
+
+static void test_room_in_the_ring(void **state)
+{
+	static const uint32_t lengths[] = { 1, 256, 257, 1400, 2048, 2049, 8192 };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(lengths); i++) {
+		assert_in_range(stream_room(lengths[i], true), lengths[i], STREAM_PIECE);
+		assert_int_equal(stream_room(lengths[i], false), 2 * stream_room(lengths[i], true));
+	}
+	assert_int_equal(sends_held(1400, true), 3956);
+	assert_int_equal(sends_held(1400, false), 2012);
+	assert_int_equal(sends_held(100, true), 25575);
+	assert_int_equal(sends_held(8192, true), 1015);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_connection),
 		cmocka_unit_test(test_connections_are_apart),
 		cmocka_unit_test(test_bounded_in_connections),
+		cmocka_unit_test(test_rest_without_loss),
+		cmocka_unit_test(test_end_is_forgotten),
 		cmocka_unit_test(test_bounded_in_length),
 		cmocka_unit_test(test_expires),
+		cmocka_unit_test(test_room_in_the_ring),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

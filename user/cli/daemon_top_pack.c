@@ -109,8 +109,8 @@ static json_t *sender_pack(const struct top_sender *row, double seconds)
 	if (row->pid != SENDER_OTHERS)
 		container_of_process(row->pid, container);
 	return json_pack("{s:I, s:o, s:s, s:f, s:f, s:f, s:f}", "pid", (json_int_t)row->pid, "command",
-			 command_pack(row->sent.command), "container", container, "datagrams",
-			 (double)row->sent.datagrams / seconds, "lines", (double)row->sent.lines / seconds,
+			 command_pack(row->sent.command), "container", container, "sends",
+			 (double)row->sent.sends / seconds, "lines", (double)row->sent.lines / seconds,
 			 "bytes", (double)row->sent.bytes / seconds, "rejected",
 			 (double)row->sent.rejected / seconds);
 }
@@ -144,12 +144,12 @@ static json_t *senders_pack(const struct tops *tops, size_t most)
 }
 
 struct totals {
-	uint64_t datagrams, lines, rejected, lost;
+	uint64_t sends, lines, rejected, lost;
 };
 
 static struct totals totals_of(const struct ledger *ledger)
 {
-	return (struct totals){ .datagrams = ledger->n[LEDGER_DATAGRAMS_SEEN],
+	return (struct totals){ .sends = ledger->n[LEDGER_DATAGRAMS_SEEN] + ledger->n[LEDGER_STREAMS_SEEN],
 				.lines = ledger->n[LEDGER_LINES_SEEN],
 				.rejected = ledger_sum(ledger, ".rejected."),
 				.lost = ledger_sum(ledger, ".lost.") };
@@ -163,7 +163,7 @@ static json_t *totals_pack(const struct tops *tops)
 		const char *name;
 		uint64_t now, before;
 	} rows[] = {
-		{ "datagrams", now.datagrams, before.datagrams },
+		{ "sends", now.sends, before.sends },
 		{ "lines", now.lines, before.lines },
 		{ "rejected", now.rejected, before.rejected },
 		{ "lost", now.lost, before.lost },

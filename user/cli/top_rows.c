@@ -106,7 +106,7 @@ static void field_format(const json_t *row, const char *key, char text[16])
 
 void top_format_head(const json_t *report, size_t line, char *text, size_t width)
 {
-	static const char *const keys[] = { "datagrams", "lines", "rejected", "lost" };
+	static const char *const keys[] = { "sends", "lines", "rejected", "lost" };
 	static const char *const labels[] = { "sends", "lines", "bad", "lost" }; /* for 80 columns */
 	const json_t *totals = json_object_get(report, "totals");
 	char now[16], total[16], buffer[TOP_LINE_BYTES] = "";
@@ -147,8 +147,8 @@ void top_format_title(enum top_pane pane, char *text, size_t width)
 		snprintf(buffer, sizeof(buffer), "%-*.*s" SERIES_COLUMNS, name, name, "SERIES", "TYPE",
 			 "RATE/S", "COUNT", "VALUE", "MEDIAN", "UPPER");
 	else
-		snprintf(buffer, sizeof(buffer), SENDERS_COLUMNS, "PID", "COMMAND", "CONTAINER",
-			 "DATAGRAMS/S", "LINES/S", "BYTES/S", "BAD/S");
+		snprintf(buffer, sizeof(buffer), SENDERS_COLUMNS, "PID", "COMMAND", "CONTAINER", "SENDS/S",
+			 "LINES/S", "BYTES/S", "BAD/S");
 	snprintf(text, width + 1, "%s", buffer);
 }
 
@@ -171,7 +171,7 @@ static void series_format(const json_t *row, int width, char *buffer, size_t siz
 
 static void sender_format(const json_t *row, char *buffer, size_t size)
 {
-	static const char *const keys[] = { "datagrams", "lines", "bytes", "rejected" };
+	static const char *const keys[] = { "sends", "lines", "bytes", "rejected" };
 	json_int_t number = json_integer_value(json_object_get(row, "pid"));
 	const char *command = text_of(row, "command");
 	char shown[COMMAND_BYTES * ESCAPED_BYTES], fields[4][16], pid[24] = "";

@@ -21,7 +21,10 @@ struct streams;
 /* Takes whole lines, with newlines between them and perhaps behind the last. */
 typedef void stream_lines_fn(void *context, const void *lines, size_t len);
 
-/* NULL when out of memory. Free with streams_free(). At most `max` connections; the longest idle makes room. */
+/*
+ * NULL when out of memory. Free with streams_free(). At most `max` connections are known at a time: one that is not
+ * in the middle of a line makes room, and only its place is remembered, of about 4 * `max`.
+ */
 struct streams *streams_new(size_t max);
 void streams_free(struct streams *streams);
 
@@ -41,5 +44,8 @@ void streams_expire(struct streams *streams, uint64_t time, struct ledger *ledge
 
 /* Connections that are known. */
 size_t streams_count(const struct streams *streams);
+
+/* How often one made room in the middle of a line, which is lost then. */
+uint64_t streams_cut(const struct streams *streams);
 
 #endif /* CORE_STREAM_H */

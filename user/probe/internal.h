@@ -36,7 +36,7 @@ struct slot {
 };
 
 #define LINKS_MAX 16
-#define STREAMS_MAX 16384 /* TCP connections that are known */
+#define STREAMS_MAX 16384 /* TCP connections that are known, at most in the middle of a line */
 #define BATCH 4096	  /* entries of a hash map drained at once */
 #define BATCH_BYTES (BATCH * (sizeof(struct member_key) + sizeof(uint64_t)))
 
@@ -65,6 +65,7 @@ struct capture {
 	bool gauges_marked[WINDOWS];		       /* see gauges_mark() */
 	bool told_nameless;			       /* that there are slots without a name */
 	uint8_t *batch;				       /* room for one batch of keys and values */
+	uint64_t streams_cut;			       /* as it was when a window was closed last */
 	int64_t consume;			       /* bytes of the ring that this call may still take */
 	uint64_t consume_until;			       /* capture_time() at which it begins no more */
 	struct tail *tail;			       /* NULL: nobody watches lines */

@@ -55,7 +55,7 @@ static void row_add(struct senders *senders, uint32_t pid, const struct sender *
 
 	if (!*sender->command)
 		memcpy(sender->command, more->command, sizeof(sender->command));
-	sender->datagrams += more->datagrams;
+	sender->sends += more->sends;
 	sender->bytes += more->bytes;
 	sender->lines += more->lines;
 	sender->rejected += more->rejected;
@@ -73,7 +73,7 @@ void senders_add(struct capture *capture, const struct record *record, const str
 {
 	struct sender more = {
 		/* The kernel has seen one send; it may have been several datagrams. */
-		.datagrams = after->n[LEDGER_DATAGRAMS_SEEN] - before->n[LEDGER_DATAGRAMS_SEEN],
+		.sends = after->n[LEDGER_DATAGRAMS_SEEN] - before->n[LEDGER_DATAGRAMS_SEEN],
 		.lines = after->n[LEDGER_LINES_SEEN] - before->n[LEDGER_LINES_SEEN],
 		.rejected = ledger_rejected(after) - ledger_rejected(before),
 	};
@@ -178,8 +178,7 @@ int capture_senders_take(struct capture *capture,
 		err = map_drain(senders, senders->map_fds[old]);
 	}
 	for (size_t i = 0; i < ROWS; i++) {
-		if (senders->rows[i].used &&
-		    (senders->rows[i].sender.datagrams || senders->rows[i].sender.lines))
+		if (senders->rows[i].used && (senders->rows[i].sender.sends || senders->rows[i].sender.lines))
 			visit(context, senders->rows[i].pid, &senders->rows[i].sender);
 		senders->rows[i].used = false;
 	}

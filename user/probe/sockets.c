@@ -186,8 +186,13 @@ void sockets_take(struct capture *capture, const struct record *record)
 
 void sockets_close_window(struct capture *capture, unsigned int window)
 {
-	uint64_t now = capture_time();
+	uint64_t now = capture_time(), cut = streams_cut(capture->streams);
 
 	if (now > IDLE_NS)
 		streams_expire(capture->streams, now - IDLE_NS, &capture->own[window]);
+	if (cut != capture->streams_cut)
+		log_warning("lines were lost: more than %d TCP connections are in the middle of a line; let "
+			    "clients send whole lines",
+			    STREAMS_MAX);
+	capture->streams_cut = cut;
 }
