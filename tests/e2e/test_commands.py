@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 """What users type, and the sentences they get: run, check, status, flush, reload, --version, --help."""
+import json
 import os
 import re
 import signal
+import socket
 import subprocess
 
 import pytest
 
 import hooks
-from daemon import KSTATSD, Daemon, assert_ledger_balances, free_port, send, wait_for
+from daemon import KSTATSD, PATIENCE, Daemon, assert_ledger_balances, free_port, send, wait_for
 
 
 def kstatsd(*arguments, prefix=(), **options):
@@ -203,6 +205,28 @@ def test_final_flush(number, start):
     one = start()
     send("sendto", "final:3|c", port=one.port)
     assert one.stop(number).counter("final") == 3
+
+
+@pytest.mark.parametrize("others", [False, True])
+def test_ends_with_its_only_reader(others, tmp_path, hook):
+    """kstatsd run | head -1"""
+    with socket.create_server(("127.0.0.1", 0)) as carbon:
+        settings = ['outputs.graphite=[{address: "127.0.0.1:%d"}]' % carbon.getsockname()[1]] if others else []
+        one = Daemon(tmp_path, *settings, hook=hook, interval="100ms")
+        with open(one.stderr, "ab") as err:
+            one.process = subprocess.Popen([KSTATSD, "run", *one.arguments()], stdout=subprocess.PIPE, stderr=err)
+        try:
+            assert one.process.stdout.readline()
+            one.process.stdout.close()
+            if others:
+                wait_for(lambda: "Broken pipe" in one.log(), "the end of the pipe")
+                flushes = json.loads(one.ask("status", "--json").stdout)["flush"]["count"]
+                wait_for(lambda: json.loads(one.ask("status", "--json").stdout)["flush"]["count"] > flushes + 3, "flushes")
+            else:
+                assert one.process.wait(PATIENCE) == 0
+            assert one.log().count("Broken pipe") == 1, one.log()
+        finally:
+            one.kill()
 
 
 def test_interval_flushes_by_itself(start):

@@ -58,6 +58,8 @@ void daemon_reschedule(struct daemon *daemon)
 	daemon_arm(daemon);
 }
 
+static void daemon_leave(struct daemon *daemon);
+
 static void daemon_on_timer(evutil_socket_t fd, short what, void *context)
 {
 	struct daemon *daemon = context;
@@ -68,7 +70,12 @@ static void daemon_on_timer(evutil_socket_t fd, short what, void *context)
 	if (schedule_is_due(&daemon->schedule, clock_read(CLOCK_REALTIME), clock_read(CLOCK_MONOTONIC)) &&
 	    daemon_flush(daemon, FLUSH_SCHEDULED, &error))
 		log_error("%s", error.text);
-	daemon_arm(daemon);
+	if (!outputs_gone(&daemon->outputs)) {
+		daemon_arm(daemon);
+		return;
+	}
+	log_info("leaving: nobody reads standard output any more, and there is no other output");
+	daemon_leave(daemon);
 }
 
 static void daemon_on_ring(evutil_socket_t fd, short what, void *context)

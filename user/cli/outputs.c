@@ -166,6 +166,19 @@ bool outputs_idle(const struct outputs *outputs)
 	return true;
 }
 
+bool outputs_gone(const struct outputs *outputs)
+{
+	size_t left = 0;
+
+	for (const struct output *output = outputs->first; output; output = output->next) {
+		struct sink_stats stats = {};
+
+		sink_stats(output->sink, &stats);
+		left += !stats.gone;
+	}
+	return outputs->first && !left;
+}
+
 int outputs_count_self(struct outputs *outputs, struct store *store, unsigned int window, bool tell)
 {
 	int err = 0;

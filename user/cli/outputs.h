@@ -36,6 +36,8 @@ void outputs_release(struct outputs *outputs);
 void outputs_deliver(struct outputs *outputs, struct snapshot *snapshot, int64_t patience);
 /* True when everything delivered has left. */
 bool outputs_idle(const struct outputs *outputs);
+/* True when nobody will ever read any of them again. */
+bool outputs_gone(const struct outputs *outputs);
 
 /*
  * Adds what the sinks counted since the last call to `window`, as kstatsd.sinks.KIND.*; unless

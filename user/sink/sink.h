@@ -52,6 +52,7 @@ struct sink_stats {
 	const char *kind;    /* "graphite", "stdout" */
 	const char *address; /* "" where there is none */
 	bool connected;
+	bool gone; /* nobody will ever read it again */
 	uint64_t lines_sent, bytes_sent, batches_sent;
 	uint64_t batches_dropped, lines_dropped; /* pushed out of the queue */
 	uint64_t batches_queued, bytes_queued;

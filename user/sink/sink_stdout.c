@@ -30,6 +30,7 @@ struct standard_output {
 	bool is_terminal;
 	struct queue queue;
 	size_t written; /* of the first batch */
+	bool gone;	/* its reader; a pipe gets no other */
 	uint64_t lines_sent, bytes_sent, batches_sent, events_without_place;
 	struct graphite_self self;
 	char last_error[128];
@@ -39,11 +40,14 @@ struct standard_output {
 static void output_broken(struct standard_output *output, int err)
 {
 	struct batch *batch;
+	bool is_news = !output->gone;
 
 	snprintf(output->last_error, sizeof(output->last_error), "%s", strerror(err));
 	output->self.last_exception = clock_read(CLOCK_REALTIME) / NS_PER_SECOND;
-	log_error("cannot write to standard output: %s; what was to be written is dropped",
-		  output->last_error);
+	output->gone = err == EPIPE;
+	if (is_news)
+		log_error("cannot write to standard output: %s; what was to be written is dropped",
+			  output->last_error);
 	while ((batch = queue_first(&output->queue))) {
 		output->queue.batches_dropped++;
 		output->queue.lines_dropped += batch->lines;
@@ -149,6 +153,7 @@ static void output_stats(const struct sink *sink, struct sink_stats *stats)
 		.kind = "stdout",
 		.address = "",
 		.connected = !output->last_error[0],
+		.gone = output->gone,
 		.lines_sent = output->lines_sent,
 		.bytes_sent = output->bytes_sent,
 		.batches_sent = output->batches_sent,
