@@ -109,23 +109,25 @@ static __always_inline int on_stream_send(const struct sock *sk, const struct ms
 	return 0;
 }
 
+/* What is left of a send. No pointers, so that it can be handed to a global function. */
 struct streaming {
-	struct run *run;
-	struct stream_send *send;
 	__u64 left;
 	__u32 lost; /* enum ledger_counter of why; 0: nothing */
+	__u32 window;
+	struct stream_send send;
 };
 
 static __always_inline int stream_record(struct streaming *streaming, struct record *record, __u32 len,
 					 __u32 mask, READER(read))
 {
-	struct stream_send *send = streaming->send;
+	struct stream_send *send = &streaming->send;
+	struct run run = { .window = streaming->window };
 	struct stream_piece *piece;
 
 	if (!record)
 		return LEDGER_STREAMS_RING_FULL;
 	piece = (void *)record->data;
-	record_head(record, streaming->run, RECORD_STREAM, sizeof(*piece) + len);
+	record_head(record, &run, RECORD_STREAM, sizeof(*piece) + len);
 	*piece = send->piece;
 	send->source.len = len;
 	if (read(&send->source, piece->data, mask)) {
@@ -165,38 +167,46 @@ static __always_inline int stream_send_gathered(struct streaming *streaming, __u
 	}
 }
 
-static long stream_step(__u32 i, struct streaming *streaming)
+/*
+ * One piece. Global, so that the verifier checks it once and by itself: newer ones keep the states of a loop in a loop
+ * until the outer is done, and that was half a gigabyte.
+ */
+__noinline int stream_next(struct streaming *streaming)
 {
-	struct stream_send *send = streaming->send;
-	__u32 len = streaming->left < STREAM_PIECE ? streaming->left : STREAM_PIECE, lost;
+	__u32 len;
 
-	if (!streaming->left)
+	if (!streaming || !streaming->left)
 		return 1;
-	if (send->source.kind == SOURCE_USER)
-		lost = stream_send_single(streaming, len);
+	len = streaming->left < STREAM_PIECE ? streaming->left : STREAM_PIECE;
+	if (streaming->send.source.kind == SOURCE_USER)
+		streaming->lost = stream_send_single(streaming, len);
 	else
-		lost = stream_send_gathered(streaming, len);
-	streaming->lost = lost;
-	if (lost)
+		streaming->lost = stream_send_gathered(streaming, len);
+	if (streaming->lost)
 		return 1;
-	streaming->left = launder(streaming->left - len, send->piece.socket);
-	send->source.offset = launder(send->source.offset + len, send->piece.socket);
-	send->piece.position = launder(send->piece.position + len, send->piece.socket);
+	streaming->left -= len;
+	streaming->send.source.offset += len;
+	streaming->send.piece.position += len;
 	return 0;
 }
 
-/* What a send took, which is more than nothing, to the daemon. Counted as a whole: a send that lost a piece is lost. */
-static __always_inline void stream_take(struct run *run, struct stream_send *send, __u32 taken)
+static long stream_step(__u32 i, struct streaming *streaming)
 {
-	struct streaming streaming = { .run = run, .send = send, .left = taken };
+	return stream_next(streaming) != 0;
+}
 
+/* What a send took, which is more than nothing, to the daemon. Counted as a whole: a send that lost a piece is lost. */
+static __always_inline void stream_take(struct run *run, struct streaming *streaming, __u32 taken)
+{
+	streaming->left = taken;
+	streaming->window = run->window;
 	gauges_follow[run->window & (WINDOWS - 1)] = 1;
-	bpf_loop(STREAM_PIECES_MAX, stream_step, &streaming, 0);
+	bpf_loop(STREAM_PIECES_MAX, stream_step, streaming, 0);
 	if (watched)
 		watch_unparsed(taken);
-	if (streaming.lost == LEDGER_STREAMS_UNREADABLE)
+	if (streaming->lost == LEDGER_STREAMS_UNREADABLE)
 		stream_lose(run, LEDGER_STREAMS_UNREADABLE);
-	else if (streaming.left)
+	else if (streaming->left)
 		stream_lose(run, LEDGER_STREAMS_RING_FULL);
 	else
 		stream_lose(run, LEDGER_STREAMS_ACCEPTED);
@@ -206,7 +216,8 @@ static __always_inline void stream_take(struct run *run, struct stream_send *sen
 static __always_inline int on_stream_return(long taken)
 {
 	__u64 thread = bpf_get_current_pid_tgid();
-	struct stream_send *saved, send;
+	struct streaming streaming = {};
+	struct stream_send *saved;
 	struct run run = {};
 
 	if (!streams_waiting)
@@ -214,14 +225,15 @@ static __always_inline int on_stream_return(long taken)
 	saved = bpf_map_lookup_elem(&stream_sends, &thread);
 	if (!saved)
 		return 0;
-	send = *saved;
+	streaming.send = *saved;
 	bpf_map_delete_elem(&stream_sends, &thread);
 	__sync_fetch_and_add(&streams_waiting, -1);
 	if ((int)taken <= 0 || !run_begin(&run))
 		return 0;
 	/* Only now: a send with MSG_FASTOPEN begins without a local port. */
-	stream_identify(&send.piece, (const struct sock *)send.piece.socket, send.piece.remote_port);
-	stream_take(&run, &send, (int)taken);
+	stream_identify(&streaming.send.piece, (const struct sock *)streaming.send.piece.socket,
+			streaming.send.piece.remote_port);
+	stream_take(&run, &streaming, (int)taken);
 	return 0;
 }
 
