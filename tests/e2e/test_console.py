@@ -59,7 +59,7 @@ def console(start):
     """console(*settings) gives a daemon with a console, and its port."""
     def start_one(*settings, **options):
         port = free_port(socket.SOCK_STREAM)
-        return start(f"console.listen=127.0.0.1:{port}", *settings, **options), port
+        return start(f"console.listen=127.0.0.1:{port}", "shutdown_timeout=100ms", *settings, **options), port
 
     return start_one
 
