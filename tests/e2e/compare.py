@@ -9,7 +9,7 @@ import re
 
 from daemon import Failure
 from deviations import expected, is_dead
-from statsd_oracle import INTERVAL
+from statsd_server import INTERVAL
 
 EXACT = 1e-9
 BUCKET = 0.006

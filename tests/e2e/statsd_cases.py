@@ -4,7 +4,7 @@ import collections
 import math
 import re
 
-from statsd_oracle import INTERVAL
+from statsd_server import INTERVAL
 
 # alter: what a deviation makes of statsd's output, in place; `deviation` is its name. modes: of timers.
 Case = collections.namedtuple("Case", "name options rounds deviation alter modes")

@@ -74,7 +74,8 @@ COMMANDS = ["counters", "gauges", "timers", "delcounters a.b nope a.*", "delgaug
 
 def test_same_answers_as_statsd(tmp_path, console):
     lines = sorted(LINES + PLENTY, key=lambda line: line.partition(":")[0])
-    with Statsd(tmp_path, flushInterval=600000, deleteIdleStats=True) as statsd:
+    options = {"flushInterval": 600000, "deleteIdleStats": True}
+    with Statsd(tmp_path / "statsd", free_port(), options, own_clock=True) as statsd:
         _, port = console("internal_metrics=[statsd]", "timers.mode=exact", ports=[statsd.port])
         with Talk(statsd.console) as theirs, Talk(port) as ours, \
                 socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:

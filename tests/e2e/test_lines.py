@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 """What a line may be (docs/lines.md), through the kernel: what it leaves to the daemon, what it does itself."""
+import itertools
 import math
 import random
 import time
@@ -46,6 +47,16 @@ def test_line_beside_others(line, values, seen, continued, rejected, start):
         assert {name: window.count(f"lines.rejected.{name}") for name in rejected} == rejected
         assert window.count("lines.accepted") == seen + 2 - sum(rejected.values())
         assert_ledger_balances(window.ledger)
+
+
+def test_fields_in_every_order(start):
+    """Rate, tags, container, external data, cardinality: 120 orders, one series."""
+    one = start()
+    for fields in itertools.permutations(["@0.5", "#k:v,w", "c:ci-1f", "e:it-false,cn-web,pu-1", "card:low"]):
+        send("sendto", "|".join(["a:1|c", *fields]), port=one.port)
+    window = one.flush()
+    assert window.names() == {"a;k=v;w=true"} and window.counter("a;k=v;w=true") == 240
+    assert window.count("lines.accepted") == 120
 
 
 def test_only_the_line_itself_is_slow(start):

@@ -59,16 +59,17 @@ def knows_lag(lines):
 @pytest.mark.parametrize("name", NAMESPACES)
 def test_same_paths_as_statsd(name, prefix_stats, tmp_path, start):
     theirs, ours, path = NAMESPACES[name]
-    with Statsd(tmp_path, graphite=theirs, prefixStats=prefix_stats, flushInterval=1000, percentThreshold=[90, -10, 99.9],
-                deleteIdleStats=True) as statsd:
+    options = {"graphite": theirs, "prefixStats": prefix_stats, "flushInterval": 1000, "percentThreshold": [90, -10, 99.9],
+               "deleteIdleStats": True}
+    with Statsd(tmp_path / "statsd", free_port(), options, own_clock=True) as statsd:
         one = start("outputs.stdout.format=graphite", "internal_metrics=[statsd]", "flush.rates=interval",
                     "timers.mode=exact", "timers.percentiles=[90, -10, 99.9]", f"names.prefix_stats={prefix_stats}",
                     *[f"names.{key}={json.dumps(value)}" for key, value in ours.items()],
                     interval="1s", ports=[statsd.port])
-        wait_for(lambda: knows_lag(statsd.carbon.lines) and knows_lag(graphite_lines(one)), "second flushes")
+        wait_for(lambda: knows_lag(statsd.lines()) and knows_lag(graphite_lines(one)), "second flushes")
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
             sender.sendto(DATAGRAM.encode(), ("127.0.0.1", statsd.port))
-        want = wait_for(lambda: flush_with(list(statsd.carbon.lines), path), "statsd's flush")
+        want = wait_for(lambda: flush_with(statsd.lines(), path), "statsd's flush")
         got = wait_for(lambda: flush_with(graphite_lines(one), path), "our flush")
         one.process.kill()  # its standard output is not JSON, so there is nothing to balance
         one.process.wait()

@@ -15,7 +15,8 @@ from daemon import PATIENCE, ROOT, Failure, free_port, wait_for
 from deviations import DEVIATIONS, sample
 from generate import Generator, seed_of_run
 from statsd_cases import CASES, CRASHES, groups
-from statsd_oracle import GraphiteDaemon, Lost, Pair, Round, Statsd, parse_lines
+from statsd_oracle import GraphiteDaemon, Lost, Pair, Round, parse_lines
+from statsd_server import Statsd
 
 ATTEMPTS = 3
 LINES = 5200  # of a round
