@@ -16,14 +16,16 @@ CLANG	?= clang-14
 BPFTOOL	?= $(firstword $(shell command -v bpftool 2>/dev/null) /usr/sbin/bpftool)
 PYTHON	?= /usr/bin/python3
 FORMAT	?= clang-format-14
+PROTOC	?= protoc-c
 PREFIX	?= /usr/local
 CFLAGS	?= -O2 -g
 FUZZ_SECONDS ?= 300
 
-LIBS	:= libbpf libelf zlib libevent_core libevent_extra yaml-0.1 jansson libpcre2-8 ncursesw
+LIBS	:= libbpf libelf zlib libevent_core libevent_extra libevent_openssl yaml-0.1 jansson libpcre2-8 ncursesw \
+	sqlite3 libcurl openssl libprotobuf-c
 # Asked for only by the rules that compile, so that `make deps` works before they exist.
 lib_cflags = $(shell pkg-config --cflags $(LIBS))
-lib_ldlibs = $(shell pkg-config --libs $(LIBS)) -lm
+lib_ldlibs = $(shell pkg-config --libs $(LIBS)) -lm -pthread
 
 WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes
 ifeq ($(DEVELOPER),1)
@@ -35,7 +37,10 @@ BPF_FLAGS := -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall $(filter -Wer
 BPF_SOURCES := $(wildcard bpf/*.bpf.c)
 SKELETONS := $(BPF_SOURCES:bpf/%.bpf.c=$(OUTPUT)/%.skel.h)
 USER_SOURCES := $(wildcard user/*/*.c)
-USER_OBJECTS := $(USER_SOURCES:%.c=$(OUTPUT)/%.o)
+PROTOS := $(wildcard user/sink/*.proto)
+PROTO_HEADERS := $(PROTOS:user/sink/%.proto=$(OUTPUT)/proto/%.pb-c.h)
+PROTO_OBJECTS := $(PROTO_HEADERS:.h=.o)
+USER_OBJECTS := $(USER_SOURCES:%.c=$(OUTPUT)/%.o) $(PROTO_OBJECTS)
 LIBRARY_OBJECTS := $(filter-out $(OUTPUT)/user/cli/main.o,$(USER_OBJECTS))
 C_TESTS := $(patsubst %.c,$(OUTPUT)/%,$(wildcard tests/unit/test_*.c tests/bpf/test_*.c))
 BENCHES := $(patsubst %.c,$(OUTPUT)/%,$(wildcard tests/bench/*.c))
@@ -135,11 +140,22 @@ $(OUTPUT)/tests/bpf/%.skel.h: $(OUTPUT)/tests/bpf/%.bpf.o
 	$(say) SKELETON $@
 	$(Q)$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf > $@
 
+# Messages of other people's protocols: user/sink/X.proto -> X.pb-c.[ch].
+$(OUTPUT)/proto/%.pb-c.c $(OUTPUT)/proto/%.pb-c.h: user/sink/%.proto
+	$(say) PROTO $<
+	@mkdir -p $(@D)
+	$(Q)$(PROTOC) --proto_path=user/sink --c_out=$(OUTPUT)/proto $<
+
+$(OUTPUT)/proto/%.o: $(OUTPUT)/proto/%.c $(OUTPUT)/flags
+	$(say) CC $<
+	$(Q)$(CC) $(filter-out -Wmissing-prototypes,$(USER_FLAGS)) $(CFLAGS) $(lib_cflags) -c $< -o $@
+
 # Order-only: which object needs which skeleton is in its .d file after the first build.
-$(OUTPUT)/user/%.o: user/%.c $(OUTPUT)/flags | $(SKELETONS)
+$(OUTPUT)/user/%.o: user/%.c $(OUTPUT)/flags | $(SKELETONS) $(PROTO_HEADERS)
 	$(say) CC $<
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(USER_FLAGS) $(CFLAGS) $(lib_cflags) $(if $(filter probe/%,$*),-I$(OUTPUT)) \
+		$(if $(filter sink/%,$*),-I$(OUTPUT)/proto) \
 		-MMD -MP -c $< -o $@
 
 $(OUTPUT)/kstatsd: $(USER_OBJECTS)

@@ -43,6 +43,13 @@ enum metric_type {
 	METRIC_TYPES,
 };
 
+/* What a timer's values are, by the type they were sent with. */
+enum timer_unit {
+	UNIT_NONE,	   /* h, d */
+	UNIT_MILLISECONDS, /* ms */
+	TIMER_UNITS,
+};
+
 /*
  * One series that the kernel knows: an entry of its hash table, which is an array with linear
  * probing. Everything but the tag is written once, before the entry is live.

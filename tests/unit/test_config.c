@@ -58,8 +58,9 @@ static void describe(const struct config *config, char *text, size_t size)
 	used += (size_t)snprintf(text + used, size - used, " t%d%d", config->table_enabled,
 				 config->table.format);
 	for (size_t i = 0; i < config->graphite_count; i++)
-		used += (size_t)snprintf(text + used, size - used, " %s/%zu", config->graphite[i].address,
-					 config->graphite[i].queue_bytes);
+		used += (size_t)snprintf(text + used, size - used, " %s/%zu",
+					 config->graphite[i].push.destinations[0],
+					 config->graphite[i].push.queue.memory);
 }
 
 #define DEFAULTS "10000 1 p8125 auto 0 histogram q90 "
@@ -93,8 +94,8 @@ static const struct {
 	{ "outputs: {graphite: [{address: 'h:2003'}]}", NULL, DEFAULTS "t00 h:2003/16777216" },
 	{ "outputs: {graphite: [{address: 'h:2003'}]}", "outputs.stdout.format=graphite",
 	  DEFAULTS "t11 h:2003/16777216" },
-	{ "outputs:\n  graphite:\n    - address: '[::1]:2003'\n      queue: 1MiB\n    - address: b:1\n", NULL,
-	  DEFAULTS "t00 [::1]:2003/1048576 b:1/16777216" },
+	{ "outputs:\n  graphite:\n    - address: '[::1]:2003'\n      queue: {memory: 1MiB}\n    - address: b:1\n",
+	  NULL, DEFAULTS "t00 [::1]:2003/1048576 b:1/16777216" },
 	{ "outputs: {graphite: [{address: 'h:2003'}]}", "outputs.graphite=[]", DEFAULTS "t10" },
 	{ "", "outputs.graphite=[{address: \"127.0.0.1:2003\"}]", DEFAULTS "t00 127.0.0.1:2003/16777216" },
 	{ "capture: {statsd: {tcp: true, unix: [/run/a, '@b']}}", NULL,
@@ -289,10 +290,10 @@ static const struct {
 	  ":1: outputs.graphite[1].adress: unknown key; the nearest known key is outputs.graphite[1].address" },
 	{ "outputs: {graphite: [{address: 'h:1'}, {address: 'h:1'}]}", NULL,
 	  ":1: outputs.graphite: h:1 stands here twice" },
-	{ "outputs: {graphite: [{address: 'h:1', queue: 1kb}]}", NULL,
-	  ":1: outputs.graphite[0].queue: '1kb' is not a size: a number of bytes, or with KiB, MiB or GiB" },
-	{ "outputs: {graphite: [{address: 'h:1', queue: 1KiB}]}", NULL,
-	  ":1: outputs.graphite[0].queue: 1KiB is not between 64 KiB and 1073741824 KiB" },
+	{ "outputs: {graphite: [{address: 'h:1', queue: {memory: 1kb}}]}", NULL,
+	  ":1: outputs.graphite[0].queue.memory: '1kb' is not a size: a number of bytes, or with KiB, MiB or GiB" },
+	{ "outputs: {graphite: [{address: 'h:1', queue: {memory: 1KiB}}]}", NULL,
+	  ":1: outputs.graphite[0].queue.memory: 1KiB is not between 64 KiB and 1073741824 KiB" },
 	{ "flush: {rates: wall}", NULL, ":1: flush.rates: 'wall' is not one of: elapsed, interval" },
 	{ "names: {global_prefix: a..b}", NULL,
 	  ":1: names.global_prefix: 'a..b' is not a part of a path: letters, digits, _ and -, between single dots" },
@@ -520,7 +521,7 @@ static void test_update(void **state)
 	assert_int_equal(config.capture.port_count, 2);
 	assert_int_equal(config.capture.ports[1], 2);
 	assert_int_equal(config.percentiles[0], 50);
-	assert_string_equal(config.graphite[0].address, "h:1");
+	assert_string_equal(config.graphite[0].push.destinations[0], "h:1");
 	assert_false(config.table_enabled);
 	assert_int_equal(config.log_level, LOG_LEVEL_DEBUG);
 	assert_int_equal(config.capture.hook, HOOK_AUTO);

@@ -15,6 +15,7 @@
 #include <jansson.h>
 #include "core/snapshot.h"
 #include "sink/format.h"
+#include "sink/sink.h"
 
 static void assert_text(struct text *text, const char *want)
 {
@@ -150,7 +151,7 @@ static void test_timer_metrics(void **state)
 	}
 }
 
-static const struct graphite_self self = {
+static const struct delivery_report self = {
 	.calculation_ms = 1.5, .last_flush = 7, .last_exception = 6, .flush_ms = 4, .flush_length = 123
 };
 

@@ -19,7 +19,7 @@
 #include <cmocka.h>
 #include "core/snapshot.h"
 #include "lib/log.h"
-#include "sink/sink.h"
+#include "sink/sink_graphite.h"
 #include "sink/text.h"
 
 #define SECONDS_MAX 10
@@ -186,14 +186,19 @@ static void run_for(struct event_base *base, int msec)
 
 static struct sink *sink_to(struct event_base *base, const char *host, uint16_t port, size_t queue_bytes)
 {
-	struct graphite_options options = { .queue_bytes = queue_bytes,
-					    .retry_min = 0.01,
-					    .retry_max = 0.05 };
+	const struct sink_environment environment = { .base = base, .state_dir = "" };
+	struct graphite_options options = { .push = { .destination_count = 1,
+						      .queue.memory = queue_bytes,
+						      .batch_bytes = 256 << 10,
+						      .batch_points = 10000,
+						      .timeout = 10000000000,
+						      .retry_min = 10000000,
+						      .retry_max = 50000000 } };
 	struct error error = {};
 	struct sink *sink;
 
-	snprintf(options.address, sizeof(options.address), "%s:%u", host, port);
-	sink = sink_graphite_new(base, &options, &error);
+	snprintf(options.push.destinations[0], ADDRESS_BYTES, "%s:%u", host, port);
+	sink = sink_graphite_new(&environment, &options, &error);
 	if (!sink)
 		fail_msg("%s", error.text);
 	return sink;
@@ -447,13 +452,14 @@ static void test_bad_addresses(void **state)
 	static const char *const addresses[] = { "",	    "host",	  "host:",    ":2003",
 						 "host:0",  "host:65536", "host:80x", "::1:2003",
 						 "[]:2003", "[::1]2003",  "host:-1" };
-	struct graphite_options options = { .queue_bytes = 65536, .retry_min = 1, .retry_max = 1 };
+	const struct sink_environment environment = { .base = *state, .state_dir = "" };
+	struct graphite_options options = { .push = { .destination_count = 1, .queue.memory = 65536 } };
 	struct error error;
 
 	for (size_t i = 0; i < sizeof(addresses) / sizeof(*addresses); i++) {
 		error = (struct error){};
-		snprintf(options.address, sizeof(options.address), "%s", addresses[i]);
-		if (sink_graphite_new(*state, &options, &error))
+		snprintf(options.push.destinations[0], ADDRESS_BYTES, "%s", addresses[i]);
+		if (sink_graphite_new(&environment, &options, &error))
 			fail_msg("'%s' was taken for an address", addresses[i]);
 		assert_non_null(strstr(error.text, addresses[i]));
 	}

@@ -15,7 +15,7 @@
 #include "core/snapshot.h"
 #include "lib/clock.h"
 #include "lib/log.h"
-#include "sink/sink.h"
+#include "sink/sink_stdout.h"
 #include "sink/text.h"
 
 #define METRICS 10000
@@ -76,7 +76,8 @@ static void read_all(struct text *text)
 static struct sink *sink_of(enum stdout_format format)
 {
 	const struct stdout_options options = { .format = format };
-	struct sink *sink = sink_stdout_new(&options, NULL);
+	const struct sink_environment environment = { .state_dir = "" };
+	struct sink *sink = sink_stdout_new(&environment, &options, NULL);
 
 	assert_non_null(sink);
 	return sink;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "cli/config.h"
 #include "cli/config_keys.h"
+#include "cli/config_push.h"
 #include "cli/file.h"
 
 #define FILE_BYTES_MAX (1 << 20)
@@ -48,6 +49,7 @@ static void config_init(struct config *config)
 	memcpy(&config->names, &format_defaults, sizeof(config->names));
 	config->tags = (struct naming_tags){ true, true, true, true, true };
 	snprintf(config->metric_separator, sizeof(config->metric_separator), ".");
+	config->queue = (struct queue_options){ .memory = 16 << 20 };
 	snprintf(config->runtime_dir, sizeof(config->runtime_dir), "/run/kstatsd");
 	config->shutdown_timeout = 5 * 1000000000ll;
 	config->log_level = LOG_LEVEL_INFO;
@@ -97,6 +99,15 @@ static int rule_fail(const struct origins *origins, struct error *error, const c
 	return error_set(error, -EINVAL, "%s%s: %s", origin, path, reason);
 }
 
+/* What an output does not say of itself, the rest of the configuration says. */
+static void outputs_resolve(struct config *config)
+{
+	config->table.view.percentile_count = (size_t)CONFIG_UNSET;
+	config_view_resolve(config, &config->table.view);
+	for (size_t i = 0; i < config->graphite_count; i++)
+		config_push_resolve(config, &config->graphite[i].push);
+}
+
 static int config_check(struct config *config, const struct origins *origins, struct error *error)
 {
 	enum capture_hook hook = config->capture.hook;
@@ -113,6 +124,7 @@ static int config_check(struct config *config, const struct origins *origins, st
 				 "false");
 	if (!config->table_enabled && !config->graphite_count)
 		config->table_enabled = true;
+	outputs_resolve(config);
 	return 0;
 }
 

@@ -16,15 +16,17 @@
 #include "lib/log.h"
 #include "probe/capture.h"
 #include "sink/format.h"
-#include "sink/sink.h"
+#include "sink/options.h"
+#include "sink/sink_graphite.h"
+#include "sink/sink_stdout.h"
 
 #define CONFIG_DEFAULT_FILE "/etc/kstatsd/kstatsd.yaml"
-#define GRAPHITE_OUTPUTS_MAX 16
-#define PERCENTILES_MAX 32
+#define OUTPUTS_MAX 8 /* of one kind */
 #define BIN_RULES_MAX 32
 #define RUNTIME_DIR_MAX 256
 #define LISTEN_MAX 256
 #define MAPPING_PATH_MAX 512
+#define STATE_DIR_MAX 256
 
 enum attribution {
 	ATTRIBUTION_NONE,
@@ -57,8 +59,12 @@ struct config {
 	char mapping[MAPPING_PATH_MAX]; /* "": none */
 	bool table_enabled;		/* outputs.stdout is mentioned, or there is no output at all */
 	struct stdout_options table;
-	struct graphite_options graphite[GRAPHITE_OUTPUTS_MAX];
+	struct graphite_options graphite[OUTPUTS_MAX];
 	size_t graphite_count;
+	struct queue_options queue; /* of outputs that say nothing else */
+	int64_t jitter;		    /* nanoseconds; flush.jitter */
+	char global_tags[GLOBAL_TAGS_BYTES];
+	char state_dir[STATE_DIR_MAX];
 	struct format_options names;
 	char console[LISTEN_MAX]; /* where the management console listens; "": nowhere */
 	char runtime_dir[RUNTIME_DIR_MAX];

@@ -79,15 +79,14 @@ static int set_unix(struct config_scan *scan, const struct config_key *key, cons
 	return err;
 }
 
-/* The field is config.percentiles, with percentile_count behind it. */
-static int set_percentiles(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
-			   void *field)
+int config_set_percentile_list(struct config_scan *scan, const struct config_key *key,
+			       const yaml_node_t *node, double *percentiles, size_t *count)
 {
-	struct config *config = (void *)((char *)field - offsetof(struct config, percentiles));
 	char text[CONFIG_TEXT_MAX];
 	const yaml_node_t *item;
 	int err = config_check_list(scan, key, node, PERCENTILES_MAX, "[90, 99.9, -10]");
 
+	*count = 0;
 	for (size_t i = 0; !err && (item = config_scan_item(scan, node, i)); i++) {
 		double value = 0;
 
@@ -98,12 +97,21 @@ static int set_percentiles(struct config_scan *scan, const struct config_key *ke
 					       "'%s' is not a percentile: a number from -100 to 100, not 0",
 					       text);
 		for (size_t j = 0; !err && j < i; j++)
-			if (config->percentiles[j] == value)
+			if (percentiles[j] == value)
 				err = config_scan_fail(scan, item, key->path, "%s stands here twice", text);
-		config->percentiles[i] = value;
-		config->percentile_count = i + 1;
+		percentiles[i] = value;
+		*count = i + 1;
 	}
 	return err;
+}
+
+/* The field is config.percentiles, with percentile_count behind it. */
+static int set_percentiles(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
+			   void *field)
+{
+	struct config *config = (void *)((char *)field - offsetof(struct config, percentiles));
+
+	return config_set_percentile_list(scan, key, node, config->percentiles, &config->percentile_count);
 }
 
 #define FIELD(type, member) .offset = offsetof(type, member), .size = sizeof(((type *)0)->member)
@@ -111,43 +119,6 @@ static int set_percentiles(struct config_scan *scan, const struct config_key *ke
 #define FIELDS(type, first, last)        \
 	.offset = offsetof(type, first), \
 	.size = offsetof(type, last) + sizeof(((type *)0)->last) - offsetof(type, first)
-
-static const struct config_key graphite_keys[] = {
-	{ "address", config_set_address, FIELD(struct graphite_options, address) },
-	{ "queue", config_set_size, FIELD(struct graphite_options, queue_bytes), .min = 65536,
-	  .max = 0x1p40 },
-	{},
-};
-
-/* The field is config.graphite, with graphite_count behind it. */
-static int set_graphite(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
-			void *field)
-{
-	struct config *config = (void *)((char *)field - offsetof(struct config, graphite));
-	const yaml_node_t *item;
-	int err = config_check_list(scan, key, node, GRAPHITE_OUTPUTS_MAX, "[{address: \"127.0.0.1:2003\"}]");
-
-	for (size_t i = 0; !err && (item = config_scan_item(scan, node, i)); i++) {
-		struct graphite_options *options = &config->graphite[i];
-		char prefix[CONFIG_PATH_MAX];
-
-		*options = (struct graphite_options){
-			.queue_bytes = 16 << 20,
-			.retry_min = 0.1,
-			.retry_max = 30,
-		};
-		snprintf(prefix, sizeof(prefix), "%s[%zu].", key->path, i);
-		err = config_scan_mapping(scan, item, graphite_keys, options, prefix);
-		if (!err && !options->address[0])
-			err = config_scan_fail(scan, item, key->path, "element %zu has no address", i);
-		for (size_t j = 0; !err && j < i; j++)
-			if (!strcmp(config->graphite[j].address, options->address))
-				err = config_scan_fail(scan, item, key->path, "%s stands here twice",
-						       options->address);
-		config->graphite_count = i + 1;
-	}
-	return err;
-}
 
 #define NAME_PART(member) FIELD(struct config, names.member), .live = true
 #define SERIES_LIMIT(member) FIELD(struct config, capture.member), .min = 1, .max = 1 << 24
@@ -225,7 +196,10 @@ const struct config_key config_keys[] = {
 	{ "outputs.stdout", NULL, FIELD(struct config, table_enabled), .live = true },
 	{ "outputs.stdout.format", config_set_choice, FIELD(struct config, table.format),
 	  .choices = format_names, .live = true },
-	{ "outputs.graphite", set_graphite, FIELDS(struct config, graphite, graphite_count), .live = true },
+	{ "outputs.graphite", config_set_graphite, FIELDS(struct config, graphite, graphite_count),
+	  .live = true },
+	{ "queue.memory", config_set_size, FIELD(struct config, queue.memory), .min = 65536, .max = 0x1p40,
+	  .live = true },
 	{ "runtime_dir", config_set_path, FIELD(struct config, runtime_dir) },
 	{ "limits.counters", config_set_integer, SERIES_LIMIT(counters) },
 	{ "limits.timers", config_set_integer, SERIES_LIMIT(timers) },

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include "cli/config_scan.h"
 
-#define CONFIG_KEYS_MAX 64 /* rows of the table, at most */
+#define CONFIG_KEYS_MAX 128 /* rows of the table, at most */
 
 extern const struct config_key config_keys[];
 
@@ -22,6 +22,12 @@ config_set_fn config_set_delete, config_set_delete_idle, config_set_histogram;
 config_set_fn config_set_name_part, config_set_words;
 /* Setters of config_naming.c. */
 config_set_fn config_set_separator, config_set_templates;
+
+/* A list of percentiles, PERCENTILES_MAX at most. */
+int config_set_percentile_list(struct config_scan *scan, const struct config_key *key,
+			       const yaml_node_t *node, double *percentiles, size_t *count);
+/* Setters of outputs, each in a file of its own: config_graphite.c. */
+config_set_fn config_set_graphite;
 
 /* A key of `config_keys` by its path; NULL when there is none. */
 const struct config_key *config_key_find(const char *path);

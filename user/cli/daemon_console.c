@@ -71,39 +71,40 @@ static void answer_health(void *context, char *arguments, struct text *text)
 struct deliveries {
 	const char *kind; /* NULL: all */
 	size_t outputs;
-	struct sink_stats stats;
+	struct delivery_report report;
 };
 
 static void deliveries_add(void *context, const struct sink_stats *stats)
 {
 	struct deliveries *deliveries = context;
-	struct sink_stats *all = &deliveries->stats;
+	struct delivery_report *all = &deliveries->report;
 
 	if (deliveries->kind && strcmp(deliveries->kind, stats->kind))
 		return;
 	if (!deliveries->outputs++) {
-		*all = *stats;
+		*all = stats->report;
 		return;
 	}
-	all->last_flush = stats->last_flush < all->last_flush ? stats->last_flush : all->last_flush;
-	all->last_exception =
-		stats->last_exception > all->last_exception ? stats->last_exception : all->last_exception;
-	all->flush_ms = fmax(all->flush_ms, stats->flush_ms);
-	all->flush_length += stats->flush_length;
+	if (stats->report.last_flush < all->last_flush)
+		all->last_flush = stats->report.last_flush;
+	if (stats->report.last_exception > all->last_exception)
+		all->last_exception = stats->report.last_exception;
+	all->flush_ms = fmax(all->flush_ms, stats->report.flush_ms);
+	all->flush_length += stats->report.flush_length;
 }
 
 /* statsd shows what is called last_... as the seconds since then. */
-static void delivery_lines(struct text *text, const char *prefix, const struct sink_stats *stats)
+static void delivery_lines(struct text *text, const char *prefix, const struct delivery_report *report)
 {
 	const double now = round((double)clock_read(CLOCK_REALTIME) / NS_PER_SECOND);
 	const struct {
 		const char *name;
 		double value;
 	} rows[] = {
-		{ "last_flush", now - (double)stats->last_flush },
-		{ "last_exception", now - (double)stats->last_exception },
-		{ "flush_time", stats->flush_ms },
-		{ "flush_length", (double)stats->flush_length },
+		{ "last_flush", now - (double)report->last_flush },
+		{ "last_exception", now - (double)report->last_exception },
+		{ "flush_time", report->flush_ms },
+		{ "flush_length", (double)report->flush_length },
 	};
 	char name[64];
 
@@ -121,9 +122,9 @@ static void outputs_lines(const struct outputs *outputs, struct text *text)
 	outputs_visit(outputs, deliveries_add, &graphite);
 	outputs_visit(outputs, deliveries_add, &any);
 	outputs_visit(outputs, deliveries_add, &standard);
-	delivery_lines(text, "graphite", graphite.outputs ? &graphite.stats : &any.stats);
+	delivery_lines(text, "graphite", graphite.outputs ? &graphite.report : &any.report);
 	if (standard.outputs)
-		delivery_lines(text, "stdout", &standard.stats);
+		delivery_lines(text, "stdout", &standard.report);
 }
 
 static void answer_stats(void *context, char *arguments, struct text *text)

@@ -81,7 +81,8 @@ void daemon_console_config(void *context, char *arguments, struct text *text)
 		console_number(text, "port", config->capture.ports[i]);
 	rows_add_address(text, "mgmt_address", "mgmt_port", config->console);
 	for (size_t i = 0; i < config->graphite_count; i++)
-		rows_add_address(text, "graphiteHost", "graphitePort", config->graphite[i].address);
+		rows_add_address(text, "graphiteHost", "graphitePort",
+				 config->graphite[i].push.destinations[0]);
 	rows_add_idle(text, &config->idle);
 	rows_add_names(text, &config->names);
 }

@@ -10,16 +10,29 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 
-/* What an output is made from. Compared as bytes, so zeroed before it is filled. */
+/* A kind of outputs: where its options lie in the configuration, and who makes the sink. */
+static const struct output_kind {
+	size_t list, size; /* of options in struct config */
+	size_t count;	   /* where the size_t lies that says how many; 0: `enabled` */
+	size_t enabled;	   /* where the bool lies */
+	struct sink *(*create)(const struct sink_environment *environment, const void *options,
+			       struct error *error);
+} kinds[] = {
+	{ offsetof(struct config, table), sizeof(struct stdout_options), 0,
+	  offsetof(struct config, table_enabled), sink_stdout_new },
+	{ offsetof(struct config, graphite), sizeof(struct graphite_options),
+	  offsetof(struct config, graphite_count), 0, sink_graphite_new },
+};
+
+/* What an output is made from. The options are compared as bytes. */
 struct output_plan {
-	bool is_graphite;
-	struct stdout_options table;
-	struct graphite_options graphite;
+	const struct output_kind *kind;
+	const void *options;
 };
 
 struct output {
 	struct output *next;
-	struct output_plan plan;
+	struct output_plan plan; /* with a copy of the options */
 	struct sink *sink;
 	struct sink_stats counted; /* what outputs_count_self() has exported */
 	int64_t retired;	   /* CLOCK_MONOTONIC; 0: in use */
@@ -40,30 +53,34 @@ static const struct {
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* All share one set of names, which a reload changes under them: connections and queues stay. */
-static size_t plans_make(const struct outputs *outputs, const struct config *config,
-			 struct output_plan *plans)
-{
-	size_t count = 0;
+#define PLANS_MAX (COUNT(kinds) * OUTPUTS_MAX)
 
-	memset(plans, 0, (GRAPHITE_OUTPUTS_MAX + 1) * sizeof(*plans));
-	if (config->table_enabled) {
-		plans[count].table = config->table;
-		plans[count++].table.names = &outputs->names;
+static size_t plans_make(const struct config *config, struct output_plan *plans)
+{
+	const char *base = (const void *)config;
+	size_t made = 0;
+
+	for (size_t i = 0; i < COUNT(kinds); i++) {
+		size_t count = kinds[i].count ? *(const size_t *)(base + kinds[i].count)
+					      : *(const bool *)(base + kinds[i].enabled);
+
+		for (size_t j = 0; j < count; j++)
+			plans[made++] =
+				(struct output_plan){ &kinds[i], base + kinds[i].list + j * kinds[i].size };
 	}
-	for (size_t i = 0; i < config->graphite_count; i++) {
-		plans[count].is_graphite = true;
-		plans[count].graphite = config->graphite[i];
-		plans[count++].graphite.names = &outputs->names;
-	}
-	return count;
+	return made;
+}
+
+static bool plans_equal(const struct output_plan *one, const struct output_plan *other)
+{
+	return one->kind == other->kind && !memcmp(one->options, other->options, one->kind->size);
 }
 
 static struct output *output_find(const struct outputs *outputs, const struct output_plan *plan)
 {
 	struct output *output = outputs->first;
 
-	while (output && (output->retired || memcmp(&output->plan, plan, sizeof(*plan))))
+	while (output && (output->retired || !plans_equal(&output->plan, plan)))
 		output = output->next;
 	return output;
 }
@@ -71,20 +88,24 @@ static struct output *output_find(const struct outputs *outputs, const struct ou
 static void output_free(struct output *output)
 {
 	sink_free(output->sink);
+	free((void *)output->plan.options);
 	free(output);
 }
 
-static struct output *output_new(const struct output_plan *plan, struct event_base *base, struct error *error)
+static struct output *output_new(const struct output_plan *plan, const struct sink_environment *environment,
+				 struct error *error)
 {
 	struct output *output = calloc(1, sizeof(*output));
+	void *options = malloc(plan->kind->size);
 
-	if (!output) {
+	if (!output || !options) {
+		free(output);
+		free(options);
 		error_set(error, -ENOMEM, "cannot create an output: out of memory");
 		return NULL;
 	}
-	memcpy(&output->plan, plan, sizeof(*plan));
-	output->sink = plan->is_graphite ? sink_graphite_new(base, &plan->graphite, error)
-					 : sink_stdout_new(&plan->table, error);
+	output->plan = (struct output_plan){ plan->kind, memcpy(options, plan->options, plan->kind->size) };
+	output->sink = plan->kind->create(environment, options, error);
 	if (!output->sink) {
 		output_free(output);
 		return NULL;
@@ -92,32 +113,44 @@ static struct output *output_new(const struct output_plan *plan, struct event_ba
 	return output;
 }
 
+/* Those that no plan wants get nothing any more. */
+static void outputs_retire(struct outputs *outputs, const struct output_plan *plans, size_t count)
+{
+	for (struct output *output = outputs->first; output; output = output->next) {
+		bool wanted = false;
+
+		for (size_t i = 0; i < count; i++)
+			wanted |= plans_equal(&output->plan, &plans[i]);
+		if (!wanted && !output->retired)
+			output->retired = clock_read(CLOCK_MONOTONIC);
+	}
+}
+
 int outputs_update(struct outputs *outputs, const struct config *config, struct event_base *base,
 		   struct error *error)
 {
-	struct output_plan plans[GRAPHITE_OUTPUTS_MAX + 1];
-	size_t count = plans_make(outputs, config, plans);
+	/* All share one set of names, which a reload changes under them: connections and queues stay. */
+	const struct sink_environment environment = {
+		.base = base,
+		.names = &outputs->names,
+		.state_dir = "",
+	};
+	struct output_plan plans[PLANS_MAX];
+	size_t count = plans_make(config, plans);
 	struct outputs fresh = {};
 	struct output **end = &fresh.first;
 
 	for (size_t i = 0; i < count; i++) {
 		if (output_find(outputs, &plans[i]))
 			continue;
-		*end = output_new(&plans[i], base, error);
+		*end = output_new(&plans[i], &environment, error);
 		if (!*end) {
 			outputs_release(&fresh);
 			return -EIO;
 		}
 		end = &(*end)->next;
 	}
-	for (struct output *output = outputs->first; output; output = output->next) {
-		bool wanted = false;
-
-		for (size_t i = 0; i < count; i++)
-			wanted |= !memcmp(&output->plan, &plans[i], sizeof(plans[i]));
-		if (!wanted && !output->retired)
-			output->retired = clock_read(CLOCK_MONOTONIC);
-	}
+	outputs_retire(outputs, plans, count);
 	*end = outputs->first;
 	outputs->first = fresh.first;
 	outputs->names = config->names;

@@ -30,10 +30,14 @@ struct timer_stats {
 	uint64_t samples;
 };
 
+struct bucket;
+struct mapping_rule;
+
 struct metric {
 	enum metric_type type;
-	const char *name; /* safe for every sink: [a-zA-Z0-9_.-], NUL-terminated */
-	const char *tags; /* "k=v;k2=v2", sorted, safe; "" for none */
+	enum timer_unit unit; /* of a timer's values */
+	const char *name;     /* safe for every sink: [a-zA-Z0-9_.-], NUL-terminated */
+	const char *tags;     /* "k=v;k2=v2", sorted, safe; "" for none */
 	union {
 		double counter; /* sum over the window */
 		double gauge;
@@ -48,6 +52,14 @@ struct metric {
 	/* Timers only: statsd's histogram bins, in the order of their limits. */
 	const struct bin_stats *bins;
 	size_t bin_count;
+	/*
+	 * Timers only, unless idle: how its values are distributed (histogram.h), ascending. What the
+	 * buckets bound is seconds if the unit is milliseconds, else the values as they are.
+	 */
+	const struct bucket *buckets;
+	size_t bucket_count;
+	/* What the mapping says of the name; NULL: nothing. Valid only while the snapshot is being delivered. */
+	const struct mapping_rule *rule;
 	/* Unix seconds that the sender gave ("|T"): the value stands for itself, nothing was added to it. 0: the snapshot's. */
 	int64_t timestamp;
 	/* Sent again without an observation: a counter, a set or a timer of nothing, a gauge as it was. */

@@ -12,8 +12,9 @@
 #include "lib/number.h"
 #include "sink/text.h"
 
-struct snapshot;
+struct delivery_report;
 struct metric;
+struct snapshot;
 
 /* Carbon drops the connection over a longer line. */
 #define GRAPHITE_LINE_MAX 16384
@@ -56,18 +57,9 @@ extern const char *const timer_metric_names[];
 /* Graphite's plaintext. Values that are not finite are left out, and events, which have no place there. */
 int format_graphite(const struct snapshot *snapshot, const struct format_options *options, struct text *text);
 
-/* What statsd's Graphite backend tells of itself. Zeros where nothing happened yet, but for last_flush: the start. */
-struct graphite_self {
-	double calculation_ms;	/* what formatting took */
-	int64_t last_flush;	/* Unix seconds: the last delivery */
-	int64_t last_exception; /* Unix seconds: the last failure */
-	double flush_ms;	/* what the last delivery took */
-	uint64_t flush_length;	/* and its bytes */
-};
-
 /* The lines that stand last in a flush: statsd.numStats and its like; nothing unless INTERNAL_STATSD. */
 int format_graphite_self(const struct snapshot *snapshot, const struct format_options *options,
-			 const struct graphite_self *self, struct text *text);
+			 const struct delivery_report *self, struct text *text);
 
 /* One JSON object per metric or event and line; docs/json.md. Values that are not finite are null. */
 int format_json(const struct snapshot *snapshot, const struct format_options *options, struct text *text);

@@ -14,6 +14,7 @@
 #include <string.h>
 #include "core/snapshot.h"
 #include "sink/format.h"
+#include "sink/sink.h"
 
 #define TIMESTAMP_BYTES 24
 #define PREFIX_BYTES (2 * NAME_PART_BYTES + 1)
@@ -146,7 +147,7 @@ static size_t series_count(const struct snapshot *snapshot)
 }
 
 int format_graphite_self(const struct snapshot *snapshot, const struct format_options *options,
-			 const struct graphite_self *self, struct text *text)
+			 const struct delivery_report *self, struct text *text)
 {
 	const bool legacy = options->legacy_namespace;
 	const struct {

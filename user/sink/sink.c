@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 /* Hands calls on a sink to its transport. */
-#include "sink/transport.h"
+#include "sink/operations.h"
 
 void sink_deliver(struct sink *sink, struct snapshot *snapshot)
 {
@@ -10,6 +10,17 @@ void sink_deliver(struct sink *sink, struct snapshot *snapshot)
 bool sink_idle(const struct sink *sink)
 {
 	return sink->operations->idle(sink);
+}
+
+bool sink_safe(const struct sink *sink)
+{
+	return sink->operations->safe ? sink->operations->safe(sink) : sink_idle(sink);
+}
+
+void sink_hurry(struct sink *sink)
+{
+	if (sink->operations->hurry)
+		sink->operations->hurry(sink);
 }
 
 void sink_stats(const struct sink *sink, struct sink_stats *stats)

@@ -16,30 +16,19 @@ struct event_base;
 struct format_options;
 struct sink;
 struct snapshot;
+struct spool;
+struct worker;
 
-enum stdout_format {
-	STDOUT_TABLE,
-	STDOUT_GRAPHITE,
-	STDOUT_JSON,
-};
-/* `names` is read at each delivery, so what it points to may change between two; NULL: format_defaults. */
-struct stdout_options {
-	enum stdout_format format;
+/* What the daemon lends its sinks; all of it outlives them. */
+struct sink_environment {
+	struct event_base *base;
+	/* Read at each delivery: what it points to may change between two. NULL: format_defaults. */
 	const struct format_options *names;
+	struct worker *worker; /* for what may block; NULL: there is none, as no sink needs it */
+	struct spool *spool;   /* NULL: batches wait in memory only */
+	const char *state_dir; /* where files outlive the daemon; "": nowhere */
 };
 
-struct graphite_options {
-	char address[256];  /* "host:port", "[v6]:port" */
-	size_t queue_bytes; /* what waits while carbon is away; over it the oldest batch goes, counted */
-	double retry_min, retry_max; /* seconds between attempts to connect: doubles from min to max */
-	const struct format_options *names;
-};
-
-/* Writes to standard output as a flush happens. */
-struct sink *sink_stdout_new(const struct stdout_options *options, struct error *error);
-/* Keeps one TCP connection; connects in the background, so an absent carbon is no error here. */
-struct sink *sink_graphite_new(struct event_base *base, const struct graphite_options *options,
-			       struct error *error);
 /* Safe on NULL. What is queued is gone: wait for sink_idle() first. */
 void sink_free(struct sink *sink);
 
@@ -47,6 +36,21 @@ void sink_free(struct sink *sink);
 void sink_deliver(struct sink *sink, struct snapshot *snapshot);
 /* True when all that was delivered has left (for TCP: the peer has acknowledged it). */
 bool sink_idle(const struct sink *sink);
+/* True when what has not left is safe on disk, for the next daemon. */
+bool sink_safe(const struct sink *sink);
+/* The daemon leaves: nothing waits for its time any more. */
+void sink_hurry(struct sink *sink);
+
+/* What statsd's Graphite backend tells of itself. Zeros where nothing happened yet, but for last_flush: the start. */
+struct delivery_report {
+	double calculation_ms;	/* what formatting took */
+	int64_t last_flush;	/* Unix seconds: the last delivery */
+	int64_t last_exception; /* Unix seconds: the last failure */
+	double flush_ms;	/* what the last delivery took */
+	uint64_t flush_length;	/* and its bytes */
+};
+
+struct sink_count;
 
 struct sink_stats {
 	const char *kind;    /* "graphite", "stdout" */
@@ -56,13 +60,16 @@ struct sink_stats {
 	uint64_t lines_sent, bytes_sent, batches_sent;
 	uint64_t batches_dropped, lines_dropped; /* pushed out of the queue */
 	uint64_t batches_queued, bytes_queued;
+	uint64_t bytes_spooled;			   /* of these, on disk */
+	uint64_t batches_rejected, lines_rejected; /* the other side will never take them */
+	uint64_t spool_errors;
 	uint64_t reconnects;
 	uint64_t events_without_place; /* events and service checks that the format has no place for */
-	int64_t last_flush,
-		last_exception; /* Unix seconds: last batch sent, or the start; last failure, or 0 */
-	double flush_ms;	/* what sending the last batch took */
-	uint64_t flush_length;	/* and its bytes */
-	char last_error[256];	/* "" for none */
+	struct delivery_report report;
+	const struct sink_count
+		*counts; /* of this kind of sink alone, encoder.h; valid while the sink lives */
+	size_t count_count;
+	char last_error[256]; /* "" for none */
 };
 void sink_stats(const struct sink *sink, struct sink_stats *stats);
 

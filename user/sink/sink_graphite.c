@@ -14,18 +14,21 @@
 #include "sink/connection.h"
 #include "sink/format.h"
 #include "sink/queue.h"
-#include "sink/transport.h"
+#include "sink/operations.h"
+#include "sink/sink_graphite.h"
 
 #define NS_PER_MSEC 1000000.0
 
 struct graphite {
 	struct sink sink;
 	struct graphite_options options;
+	const char *address;
+	const struct format_options *names;
 	struct connection *connection;
 	struct queue queue;
 	uint64_t lines_sent, bytes_sent, batches_sent;
 	uint64_t events_without_place;
-	struct graphite_self self;
+	struct delivery_report self;
 	int64_t send_began;	       /* CLOCK_MONOTONIC */
 	uint64_t lines_dropped_before; /* when the queue was last empty */
 	bool complained;	       /* that lines are dropped, since then */
@@ -61,8 +64,8 @@ static void on_sent(void *context)
 	graphite->self.last_flush = clock_read(CLOCK_REALTIME) / NS_PER_SECOND;
 	queue_pop(queue);
 	if (!queue_first(queue) && graphite->complained) {
-		log_info("graphite at %s has caught up; %" PRIu64 " lines were dropped",
-			 graphite->options.address, queue->lines_dropped - graphite->lines_dropped_before);
+		log_info("graphite at %s has caught up; %" PRIu64 " lines were dropped", graphite->address,
+			 queue->lines_dropped - graphite->lines_dropped_before);
 		graphite->complained = false;
 	}
 }
@@ -86,7 +89,7 @@ static void on_lost(void *context)
 
 static int graphite_format(struct graphite *graphite, const struct snapshot *snapshot, struct text *text)
 {
-	const struct format_options *names = graphite->options.names;
+	const struct format_options *names = graphite->names;
 	int64_t began = clock_read(CLOCK_MONOTONIC);
 	int err = format_graphite(snapshot, names, text);
 
@@ -94,7 +97,7 @@ static int graphite_format(struct graphite *graphite, const struct snapshot *sna
 	return err ? err : format_graphite_self(snapshot, names, &graphite->self, text);
 }
 
-static void graphite_deliver(struct sink *sink, const struct snapshot *snapshot)
+static void graphite_deliver(struct sink *sink, struct snapshot *snapshot)
 {
 	struct graphite *graphite = (struct graphite *)sink;
 	struct queue *queue = &graphite->queue;
@@ -106,14 +109,14 @@ static void graphite_deliver(struct sink *sink, const struct snapshot *snapshot)
 	if (graphite_format(graphite, snapshot, &text)) {
 		queue->batches_dropped++;
 		log_error("cannot format %zu metrics for graphite at %s: out of memory; they are dropped",
-			  snapshot->count, graphite->options.address);
+			  snapshot->count, graphite->address);
 	} else {
 		queue_add(queue, text.data, text.len);
 	}
 	text_release(&text);
 	if (queue->lines_dropped != dropped && !graphite->complained) {
 		log_warning("the queue for graphite at %s is full (%zu bytes): dropping the oldest lines",
-			    graphite->options.address, queue->limit);
+			    graphite->address, queue->limit);
 		graphite->lines_dropped_before = dropped;
 		graphite->complained = true;
 	}
@@ -132,7 +135,7 @@ static void graphite_stats(const struct sink *sink, struct sink_stats *stats)
 
 	*stats = (struct sink_stats){
 		.kind = "graphite",
-		.address = graphite->options.address,
+		.address = graphite->address,
 		.connected = connection_is_up(graphite->connection),
 		.lines_sent = graphite->lines_sent,
 		.bytes_sent = graphite->bytes_sent,
@@ -143,10 +146,7 @@ static void graphite_stats(const struct sink *sink, struct sink_stats *stats)
 		.bytes_queued = graphite->queue.bytes,
 		.reconnects = connections ? connections - 1 : 0,
 		.events_without_place = graphite->events_without_place,
-		.last_flush = graphite->self.last_flush,
-		.last_exception = graphite->self.last_exception,
-		.flush_ms = graphite->self.flush_ms,
-		.flush_length = graphite->self.flush_length,
+		.report = graphite->self,
 	};
 	snprintf(stats->last_error, sizeof(stats->last_error), "%s", connection_error(graphite->connection));
 }
@@ -167,14 +167,15 @@ static const struct sink_operations graphite_operations = {
 	.free = graphite_free,
 };
 
-struct sink *sink_graphite_new(struct event_base *base, const struct graphite_options *options,
+struct sink *sink_graphite_new(const struct sink_environment *environment, const void *context,
 			       struct error *error)
 {
+	const struct graphite_options *options = context;
 	struct graphite *graphite = calloc(1, sizeof(*graphite));
 	struct connection_options connection = {
 		.what = "graphite",
-		.retry_min = options->retry_min,
-		.retry_max = options->retry_max,
+		.retry_min = (double)options->push.retry_min / NS_PER_SECOND,
+		.retry_max = (double)options->push.retry_max / NS_PER_SECOND,
 		.ready = on_ready,
 		.sent = on_sent,
 		.lost = on_lost,
@@ -183,17 +184,17 @@ struct sink *sink_graphite_new(struct event_base *base, const struct graphite_op
 	};
 
 	if (!graphite) {
-		error_set(error, -ENOMEM, "cannot create an output for %s: out of memory", options->address);
+		error_set(error, -ENOMEM, "cannot create an output for graphite: out of memory");
 		return NULL;
 	}
 	graphite->sink.operations = &graphite_operations;
 	graphite->options = *options;
-	if (!options->names)
-		graphite->options.names = &format_defaults;
+	graphite->address = graphite->options.push.destinations[0];
+	graphite->names = environment->names ? environment->names : &format_defaults;
 	graphite->self.last_flush = clock_read(CLOCK_REALTIME) / NS_PER_SECOND;
-	queue_init(&graphite->queue, options->queue_bytes);
-	connection.address = graphite->options.address;
-	graphite->connection = connection_new(base, &connection, error);
+	queue_init(&graphite->queue, options->push.queue.memory);
+	connection.address = graphite->address;
+	graphite->connection = connection_new(environment->base, &connection, error);
 	if (!graphite->connection) {
 		graphite_free(&graphite->sink);
 		return NULL;

@@ -16,7 +16,8 @@
 #include "lib/log.h"
 #include "sink/format.h"
 #include "sink/queue.h"
-#include "sink/transport.h"
+#include "sink/operations.h"
+#include "sink/sink_stdout.h"
 
 #define NS_PER_MSEC (NS_PER_SECOND / 1000)
 #define QUEUE_BYTES (16 << 20)
@@ -27,12 +28,13 @@
 struct standard_output {
 	struct sink sink;
 	struct stdout_options options;
+	const struct format_options *names;
 	bool is_terminal;
 	struct queue queue;
 	size_t written; /* of the first batch */
 	bool gone;	/* its reader; a pipe gets no other */
 	uint64_t lines_sent, bytes_sent, batches_sent, events_without_place;
-	struct graphite_self self;
+	struct delivery_report self;
 	char last_error[128];
 };
 
@@ -100,7 +102,7 @@ static void output_drain(struct standard_output *output, int64_t patience, int64
 static int output_format_graphite(struct standard_output *output, const struct snapshot *snapshot,
 				  struct text *text)
 {
-	const struct format_options *names = output->options.names;
+	const struct format_options *names = output->names;
 	int64_t began = clock_read(CLOCK_MONOTONIC);
 	int err = format_graphite(snapshot, names, text);
 
@@ -115,13 +117,13 @@ static int output_format(struct standard_output *output, const struct snapshot *
 	case STDOUT_GRAPHITE:
 		return output_format_graphite(output, snapshot, text);
 	case STDOUT_JSON:
-		return format_json(snapshot, output->options.names, text);
+		return format_json(snapshot, output->names, text);
 	default:
 		return format_table(snapshot, output->is_terminal, text);
 	}
 }
 
-static void output_deliver(struct sink *sink, const struct snapshot *snapshot)
+static void output_deliver(struct sink *sink, struct snapshot *snapshot)
 {
 	struct standard_output *output = (struct standard_output *)sink;
 	struct text text = {};
@@ -162,10 +164,7 @@ static void output_stats(const struct sink *sink, struct sink_stats *stats)
 		.batches_queued = output->queue.count,
 		.bytes_queued = output->queue.bytes,
 		.events_without_place = output->events_without_place,
-		.last_flush = output->self.last_flush,
-		.last_exception = output->self.last_exception,
-		.flush_ms = output->self.flush_ms,
-		.flush_length = output->self.flush_length,
+		.report = output->self,
 	};
 	snprintf(stats->last_error, sizeof(stats->last_error), "%s", output->last_error);
 }
@@ -186,7 +185,8 @@ static const struct sink_operations output_operations = {
 	.free = output_free,
 };
 
-struct sink *sink_stdout_new(const struct stdout_options *options, struct error *error)
+struct sink *sink_stdout_new(const struct sink_environment *environment, const void *options,
+			     struct error *error)
 {
 	struct standard_output *output = calloc(1, sizeof(*output));
 
@@ -195,9 +195,8 @@ struct sink *sink_stdout_new(const struct stdout_options *options, struct error 
 		return NULL;
 	}
 	output->sink.operations = &output_operations;
-	output->options = *options;
-	if (!options->names)
-		output->options.names = &format_defaults;
+	output->options = *(const struct stdout_options *)options;
+	output->names = environment->names ? environment->names : &format_defaults;
 	output->self.last_flush = clock_read(CLOCK_REALTIME) / NS_PER_SECOND;
 	output->is_terminal = isatty(STDOUT_FILENO);
 	queue_init(&output->queue, QUEUE_BYTES);

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * What one sink gets of a snapshot: metrics whose names its filters let through, with the
+ * configured tags, and the percentiles it wants. Names, histograms and events are the
+ * snapshot's own, by reference.
+ */
+#ifndef SINK_VIEW_H
+#define SINK_VIEW_H
+
+#include "sink/options.h"
+
+struct snapshot;
+
+/*
+ * A snapshot of its own for snapshot_free(), or another reference to `snapshot` where the options change
+ * nothing. A tag that was sent wins over one of the options. NULL: out of memory.
+ */
+struct snapshot *view_make(struct snapshot *snapshot, const struct view_options *options);
+
+/* Does a name match a glob: '*' any text, '?' one character. */
+bool glob_matches(const char *glob, const char *name);
+
+#endif /* SINK_VIEW_H */

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * One thread for what may block: writes to disk. Jobs are done one after the other, in the order
+ * in which they were submitted; their ends are told in the event loop.
+ */
+#ifndef SINK_WORKER_H
+#define SINK_WORKER_H
+
+#include <sys/queue.h>
+#include "lib/error.h"
+
+struct event_base;
+struct worker;
+
+/* A part of whatever the job is about. */
+struct job {
+	TAILQ_ENTRY(job) next;
+	void (*work)(struct job *job); /* in the thread */
+	void (*done)(struct job *job); /* in the loop, afterwards; frees the job if it is to be freed */
+};
+
+/* NULL with the sentence in `error`. */
+struct worker *worker_new(struct event_base *base, struct error *error);
+/* Does all jobs that were submitted, tells their ends, ends the thread. Safe on NULL. */
+void worker_free(struct worker *worker);
+/* Never blocks. */
+void worker_submit(struct worker *worker, struct job *job);
+/* Blocks until all that was submitted is done and told. */
+void worker_finish(struct worker *worker);
+
+#endif /* SINK_WORKER_H */
