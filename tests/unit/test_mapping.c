@@ -528,8 +528,8 @@ static void test_store(void **state)
 	(void)state;
 	store_set_naming(store, naming);
 	for (int i = 1; i <= 10; i++) {
-		series_add_timer(store_series(store, METRIC_TIMER, "t.time", 6, "", 0), 0, i, 1);
-		series_add_timer(store_series(store, METRIC_TIMER, "n.time", 6, "", 0), 0, i, 1);
+		series_add_timer(store_series(store, METRIC_TIMER, "t.time", 6, "", 0), 0, UNIT_NONE, i, 1);
+		series_add_timer(store_series(store, METRIC_TIMER, "n.time", 6, "", 0), 0, UNIT_NONE, i, 1);
 		series_add_counter(store_series(store, METRIC_COUNTER, "d.a", 3, "", 0), 0, i, 1);
 	}
 	series_add_counter(store_series(store, METRIC_COUNTER, "d.b", 3, "", 0), 0, 1, 1);

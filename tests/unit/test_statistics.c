@@ -31,7 +31,8 @@ static void timer_add(struct timer_window *timer, double value, double weight, b
 	if (exact)
 		assert_int_equal(samples_add(&timer->samples, sample, 0, &chance), 0);
 	else
-		assert_int_equal(histogram_add(&timer->histogram, histogram_index(value), weight), 0);
+		assert_int_equal(histogram_add(&timer->histogram, histogram_index(UNIT_NONE, value), weight),
+				 0);
 }
 
 static void timer_fill(struct timer_window *timer, const double *values, size_t count, bool exact)
