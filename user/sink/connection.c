@@ -10,6 +10,9 @@
  * Acknowledged means that the socket holds nothing any more that the other side's TCP has
  * not confirmed, and that the connection is still there. The other program may yet die
  * before it reads what its kernel took; only a protocol with answers could tell.
+ *
+ * While something is sent, a number of bytes that does not change for `timeout` is a failure: the
+ * other side accepts, and does not read.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -19,14 +22,15 @@
 #include <event2/event.h>
 #include <event2/util.h>
 #include <sys/socket.h>
+#include "lib/clock.h"
 #include "lib/log.h"
+#include "sink/batch.h"
 #include "sink/connection.h"
 #include "sink/resolve.h"
 #include "sink/socket.h"
 
-#define CONNECT_SECONDS 10
-#define ACK_POLL_MIN 0.001
-#define ACK_POLL_MAX 0.05
+#define ACK_POLL_MIN 1000000 /* nanoseconds */
+#define ACK_POLL_MAX 50000000
 
 enum state {
 	PAUSING,
@@ -38,7 +42,9 @@ enum state {
 };
 
 struct connection {
+	struct transport transport;
 	struct connection_options options;
+	struct transport_events events;
 	struct event_base *base;
 	struct resolver *resolver;
 	struct evutil_addrinfo *addresses, *next; /* not yet tried */
@@ -46,18 +52,21 @@ struct connection {
 	int fd; /* -1: none */
 	struct event *readable, *writable, *timer;
 	const char *data; /* being sent */
-	size_t left;
-	double pause, poll; /* seconds, growing */
-	bool complained;    /* that it is not there, since it last was */
+	size_t left, unacknowledged;
+	int64_t progress;    /* CLOCK_MONOTONIC: when either last became less */
+	int64_t pause, poll; /* nanoseconds, growing */
+	bool complained;     /* that it is not there, since it last was */
 	uint64_t count;
 	char error[160];
 };
 
-static void timer_start(struct connection *connection, double seconds)
+static void timer_start(struct connection *connection, int64_t nanoseconds)
 {
-	struct timeval delay = { .tv_sec = (time_t)seconds };
+	const struct timeval delay = {
+		.tv_sec = nanoseconds / NS_PER_SECOND,
+		.tv_usec = nanoseconds % NS_PER_SECOND / 1000,
+	};
 
-	delay.tv_usec = (suseconds_t)((seconds - (double)delay.tv_sec) * 1e6);
 	event_add(connection->timer, &delay);
 }
 
@@ -95,7 +104,8 @@ static void connection_pause(struct connection *connection)
 
 	evutil_secure_rng_get_bytes(&chance, sizeof(chance));
 	connection->state = PAUSING;
-	timer_start(connection, connection->pause * (0.5 + (double)chance / UINT32_MAX / 2));
+	timer_start(connection,
+		    (int64_t)((double)connection->pause * (0.5 + (double)chance / UINT32_MAX / 2)));
 	connection->pause *= 2;
 	if (connection->pause > connection->options.retry_max)
 		connection->pause = connection->options.retry_max;
@@ -108,11 +118,12 @@ static void connection_failed(struct connection *connection, const char *problem
 	snprintf(connection->error, sizeof(connection->error), "%s", problem);
 	if (!connection->complained)
 		log_warning("cannot connect to %s at %s: %s; trying again, at least every %g s",
-			    options->what, options->address, problem, options->retry_max);
+			    options->what, options->address, problem,
+			    (double)options->retry_max / NS_PER_SECOND);
 	connection->complained = true;
 	addresses_free(connection);
 	connection_pause(connection);
-	options->refused(options->context);
+	connection->events.refused(connection->events.context);
 }
 
 /* Leaves the connection in order to open another. */
@@ -125,7 +136,7 @@ static void connection_break(struct connection *connection, const char *problem)
 		    problem);
 	connection_close(connection);
 	connection_pause(connection);
-	options->lost(options->context);
+	connection->events.lost(connection->events.context);
 }
 
 /* Nothing is expected to come; it is read so that the end is seen. */
@@ -144,27 +155,50 @@ static void on_readable(evutil_socket_t fd, short events, void *context)
 
 static void connection_acknowledged(struct connection *connection)
 {
-	const struct connection_options *options = &connection->options;
+	const struct transport_events *events = &connection->events;
 
+	event_del(connection->timer);
 	connection->state = READY;
-	connection->pause = options->retry_min;
+	connection->pause = connection->options.retry_min;
 	connection->error[0] = '\0';
-	options->sent(options->context);
+	events->sent(events->context);
 	if (connection->state == READY)
-		options->ready(options->context);
+		events->ready(events->context);
+}
+
+/* False: nothing has moved for too long, and the connection is broken off. */
+static bool connection_moves(struct connection *connection, bool moved)
+{
+	int64_t now = clock_read(CLOCK_MONOTONIC), left;
+
+	if (moved)
+		connection->progress = now;
+	left = connection->progress + connection->options.timeout - now;
+	if (left <= 0) {
+		connection_break(connection, "it takes nothing any more");
+		return false;
+	}
+	timer_start(connection, connection->state == WAITING_FOR_ACK && connection->poll < left
+					? connection->poll
+					: left);
+	return true;
 }
 
 static void connection_check_ack(struct connection *connection)
 {
 	int pending = socket_unacknowledged(connection->fd);
+	bool moved;
 
 	if (pending < 0) {
 		connection_break(connection, socket_problem(pending));
 	} else if (!pending) {
 		connection_acknowledged(connection);
 	} else {
-		timer_start(connection, connection->poll);
-		connection->poll = connection->poll * 2 < ACK_POLL_MAX ? connection->poll * 2 : ACK_POLL_MAX;
+		moved = (size_t)pending < connection->unacknowledged;
+		connection->unacknowledged = (size_t)pending;
+		if (connection_moves(connection, moved))
+			connection->poll =
+				connection->poll * 2 < ACK_POLL_MAX ? connection->poll * 2 : ACK_POLL_MAX;
 	}
 }
 
@@ -181,11 +215,13 @@ static void connection_write(struct connection *connection)
 		connection->left -= (size_t)sent;
 	}
 	if (connection->left) {
-		event_add(connection->writable, NULL);
+		if (connection_moves(connection, sent > 0))
+			event_add(connection->writable, NULL);
 		return;
 	}
 	connection->state = WAITING_FOR_ACK;
 	connection->poll = ACK_POLL_MIN;
+	connection->unacknowledged = SIZE_MAX;
 	connection_check_ack(connection);
 }
 
@@ -200,7 +236,7 @@ static void connection_established(struct connection *connection)
 	connection->complained = false;
 	connection->state = READY;
 	event_add(connection->readable, NULL);
-	options->ready(options->context);
+	connection->events.ready(connection->events.context);
 }
 
 static void on_writable(evutil_socket_t fd, short events, void *context);
@@ -231,7 +267,7 @@ static void connection_try_next(struct connection *connection, const char *probl
 		if (!err) {
 			connection->state = CONNECTING;
 			event_add(connection->writable, NULL);
-			timer_start(connection, CONNECT_SECONDS);
+			timer_start(connection, connection->options.timeout);
 			return;
 		}
 		problem = socket_problem(err);
@@ -283,6 +319,9 @@ static void on_timer(evutil_socket_t fd, short events, void *context)
 		connection_close(connection);
 		connection_try_next(connection, socket_problem(-ETIMEDOUT));
 		break;
+	case SENDING:
+		connection_moves(connection, false);
+		break;
 	case WAITING_FOR_ACK:
 		connection_check_ack(connection);
 		break;
@@ -291,8 +330,79 @@ static void on_timer(evutil_socket_t fd, short events, void *context)
 	}
 }
 
-struct connection *connection_new(struct event_base *base, const struct connection_options *options,
-				  struct error *error)
+static struct connection *connection_of(const struct transport *transport)
+{
+	return (struct connection *)transport;
+}
+
+static void connection_send(struct transport *transport, const struct batch *batch)
+{
+	struct connection *connection = connection_of(transport);
+
+	connection->data = batch->data;
+	connection->left = batch->len;
+	connection->state = SENDING;
+	/* From the loop, so that a long queue does not become a deep stack. */
+	event_add(connection->writable, NULL);
+	connection_moves(connection, true);
+}
+
+static bool connection_is_ready(const struct transport *transport)
+{
+	return connection_of(transport)->state == READY;
+}
+
+static bool connection_is_up(const struct transport *transport)
+{
+	return connection_of(transport)->state >= READY;
+}
+
+static uint64_t connection_count(const struct transport *transport)
+{
+	return connection_of(transport)->count;
+}
+
+static const char *connection_error(const struct transport *transport)
+{
+	return connection_of(transport)->error;
+}
+
+static void connection_free(struct transport *transport)
+{
+	struct connection *connection = connection_of(transport);
+
+	if (connection->timer) {
+		connection_close(connection);
+		event_free(connection->timer);
+	}
+	addresses_free(connection);
+	resolver_free(connection->resolver);
+	free(connection);
+}
+
+static const struct transport_operations connection_operations = {
+	.send = connection_send,
+	.is_ready = connection_is_ready,
+	.is_up = connection_is_up,
+	.connections = connection_count,
+	.error = connection_error,
+	.free = connection_free,
+};
+
+struct connection_options connection_options_of(const char *what, const char *address,
+						const struct push_options *push)
+{
+	return (struct connection_options){
+		.what = what,
+		.address = address,
+		.retry_min = push->retry_min,
+		.retry_max = push->retry_max,
+		.timeout = push->timeout,
+	};
+}
+
+struct transport *connection_new(struct event_base *base, const struct connection_options *options,
+				 const struct transport_events *events, struct error *error)
 {
 	struct connection *connection = calloc(1, sizeof(*connection));
 
@@ -300,7 +410,9 @@ struct connection *connection_new(struct event_base *base, const struct connecti
 		error_set(error, -ENOMEM, "cannot connect to %s: out of memory", options->what);
 		return NULL;
 	}
+	connection->transport.operations = &connection_operations;
 	connection->options = *options;
+	connection->events = *events;
 	connection->base = base;
 	connection->fd = -1;
 	connection->pause = options->retry_min;
@@ -313,51 +425,9 @@ struct connection *connection_new(struct event_base *base, const struct connecti
 	if (!connection->resolver)
 		goto out_free;
 	timer_start(connection, 0);
-	return connection;
+	return &connection->transport;
 
 out_free:
-	connection_free(connection);
+	connection_free(&connection->transport);
 	return NULL;
-}
-
-void connection_free(struct connection *connection)
-{
-	if (!connection)
-		return;
-	if (connection->timer) {
-		connection_close(connection);
-		event_free(connection->timer);
-	}
-	addresses_free(connection);
-	resolver_free(connection->resolver);
-	free(connection);
-}
-
-void connection_send(struct connection *connection, const char *data, size_t len)
-{
-	connection->data = data;
-	connection->left = len;
-	connection->state = SENDING;
-	/* From the loop, so that a long queue does not become a deep stack. */
-	event_add(connection->writable, NULL);
-}
-
-bool connection_is_ready(const struct connection *connection)
-{
-	return connection->state == READY;
-}
-
-bool connection_is_up(const struct connection *connection)
-{
-	return connection->state >= READY;
-}
-
-uint64_t connection_count(const struct connection *connection)
-{
-	return connection->count;
-}
-
-const char *connection_error(const struct connection *connection)
-{
-	return connection->error;
 }

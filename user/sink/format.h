@@ -54,7 +54,27 @@ extern const struct format_options format_defaults;
 /* Words for format_options.timer_metrics: the word at i is bit i. statsd's calculatedTimerMetrics. Ends with NULL. */
 extern const char *const timer_metric_names[];
 
-/* Graphite's plaintext. Values that are not finite are left out, and events, which have no place there. */
+#define GRAPHITE_PREFIX_BYTES (2 * NAME_PART_BYTES + 1)
+#define GRAPHITE_TIMESTAMP_BYTES 24
+
+/* What is the same for many lines of Graphite's, and what was left out. All its own but for `options`. */
+struct graphite_format {
+	const struct format_options *options;
+	char prefixes[METRIC_TYPES][GRAPHITE_PREFIX_BYTES]; /* with a dot at the end, or "" */
+	char timestamp
+		[GRAPHITE_TIMESTAMP_BYTES]; /* of the snapshot, with a space before and a newline behind */
+	size_t lines;			    /* made, since the caller last zeroed it */
+	uint64_t not_finite, too_long;	    /* left out, since the start */
+};
+
+/* Before the first metric of a snapshot. The counters stay. */
+void graphite_format_begin(struct graphite_format *format, const struct snapshot *snapshot,
+			   const struct format_options *options);
+/* The lines of one metric. What is not finite, or longer than GRAPHITE_LINE_MAX, is left out and counted. */
+void graphite_format_metric(struct graphite_format *format, const struct snapshot *snapshot,
+			    const struct metric *metric, struct text *text);
+
+/* All of that. Events have no place there. */
 int format_graphite(const struct snapshot *snapshot, const struct format_options *options, struct text *text);
 
 /* The lines that stand last in a flush: statsd.numStats and its like; nothing unless INTERNAL_STATSD. */

@@ -16,16 +16,12 @@
 #include "sink/format.h"
 #include "sink/sink.h"
 
-#define TIMESTAMP_BYTES 24
-#define PREFIX_BYTES (2 * NAME_PART_BYTES + 1)
-
-/* What is the same for all lines of a metric. */
+/* One metric on its way into lines. */
 struct lines {
+	struct graphite_format *format;
 	struct text *text;
-	const struct format_options *options;
 	const struct metric *metric;
-	const char *timestamp;			   /* with the space before and the newline behind */
-	char prefixes[METRIC_TYPES][PREFIX_BYTES]; /* with a dot at the end, or "" */
+	const char *timestamp;
 };
 
 static const char *const legacy_prefixes[METRIC_TYPES] = {
@@ -37,20 +33,28 @@ static const char *const legacy_prefixes[METRIC_TYPES] = {
 #define LEGACY_COUNTS "stats_counts."
 
 /* Two parts of a path, either perhaps "", and the dots behind those that are not. */
-static void prefix_make(char prefix[PREFIX_BYTES], const char *first, const char *second)
+static void prefix_make(char prefix[GRAPHITE_PREFIX_BYTES], const char *first, const char *second)
 {
-	snprintf(prefix, PREFIX_BYTES, "%s%s%s%s", first, *first ? "." : "", second, *second ? "." : "");
+	snprintf(prefix, GRAPHITE_PREFIX_BYTES, "%s%s%s%s", first, *first ? "." : "", second,
+		 *second ? "." : "");
 }
 
-static void lines_init(struct lines *lines, const struct format_options *options, struct text *text)
+static void timestamp_make(char text[GRAPHITE_TIMESTAMP_BYTES], int64_t timestamp)
 {
-	*lines = (struct lines){ .text = text, .options = options };
+	snprintf(text, GRAPHITE_TIMESTAMP_BYTES, " %" PRId64 "\n", timestamp);
+}
+
+void graphite_format_begin(struct graphite_format *format, const struct snapshot *snapshot,
+			   const struct format_options *options)
+{
+	format->options = options;
 	for (size_t type = 0; type < METRIC_TYPES; type++) {
 		if (options->legacy_namespace)
-			snprintf(lines->prefixes[type], PREFIX_BYTES, "%s", legacy_prefixes[type]);
+			snprintf(format->prefixes[type], GRAPHITE_PREFIX_BYTES, "%s", legacy_prefixes[type]);
 		else
-			prefix_make(lines->prefixes[type], options->global_prefix, options->prefix[type]);
+			prefix_make(format->prefixes[type], options->global_prefix, options->prefix[type]);
 	}
+	timestamp_make(format->timestamp, snapshot->timestamp);
 }
 
 static void suffix_add(struct text *text, const struct format_options *options)
@@ -64,13 +68,13 @@ static void suffix_add(struct text *text, const struct format_options *options)
 /* The path up to its suffix. In the legacy namespace a counter's prefix says which field it is. */
 static void path_add(const struct lines *lines, const char *field)
 {
-	bool legacy = lines->options->legacy_namespace && lines->metric->type == METRIC_COUNTER;
+	bool legacy = lines->format->options->legacy_namespace && lines->metric->type == METRIC_COUNTER;
 	struct text *text = lines->text;
 
 	if (legacy && !strcmp(field, "count"))
 		text_add_string(text, LEGACY_COUNTS);
 	else
-		text_add_string(text, lines->prefixes[lines->metric->type]);
+		text_add_string(text, lines->format->prefixes[lines->metric->type]);
 	text_add_string(text, lines->metric->name);
 	if (legacy || !strcmp(field, "value"))
 		return;
@@ -81,13 +85,16 @@ static void path_add(const struct lines *lines, const char *field)
 static void line_add(void *context, const char *field, double value)
 {
 	const struct lines *lines = context;
+	struct graphite_format *format = lines->format;
 	struct text *text = lines->text;
 	size_t begin = text->len;
 
-	if (!isfinite(value))
+	if (!isfinite(value)) {
+		format->not_finite++;
 		return;
+	}
 	path_add(lines, field);
-	suffix_add(text, lines->options);
+	suffix_add(text, format->options);
 	if (*lines->metric->tags) {
 		text_add(text, ";", 1);
 		text_add_string(text, lines->metric->tags);
@@ -95,33 +102,36 @@ static void line_add(void *context, const char *field, double value)
 	text_add(text, " ", 1);
 	text_add_number(text, value);
 	text_add_string(text, lines->timestamp);
-	if (text->len - begin > GRAPHITE_LINE_MAX)
-		text->len = begin;
+	format->lines++;
+	if (text->len - begin <= GRAPHITE_LINE_MAX)
+		return;
+	text->len = begin;
+	format->lines--;
+	format->too_long++;
 }
 
-static void timestamp_make(char text[TIMESTAMP_BYTES], int64_t timestamp)
+void graphite_format_metric(struct graphite_format *format, const struct snapshot *snapshot,
+			    const struct metric *metric, struct text *text)
 {
-	snprintf(text, TIMESTAMP_BYTES, " %" PRId64 "\n", timestamp);
+	struct lines lines = { format, text, metric, format->timestamp };
+	char own[GRAPHITE_TIMESTAMP_BYTES];
+
+	if (metric->timestamp) {
+		timestamp_make(own, metric->timestamp);
+		lines.timestamp = own;
+	}
+	fields_visit(snapshot, metric, format->options, line_add, &lines);
+	if (metric->type == METRIC_SET && metric->set.estimated)
+		line_add(&lines, "estimated", 1);
 }
 
 int format_graphite(const struct snapshot *snapshot, const struct format_options *options, struct text *text)
 {
-	char common[TIMESTAMP_BYTES], own[TIMESTAMP_BYTES];
-	struct lines lines;
+	struct graphite_format format = {};
 
-	lines_init(&lines, options, text);
-	timestamp_make(common, snapshot->timestamp);
-	for (size_t i = 0; i < snapshot->count; i++) {
-		lines.metric = &snapshot->metrics[i];
-		lines.timestamp = common;
-		if (lines.metric->timestamp) {
-			timestamp_make(own, lines.metric->timestamp);
-			lines.timestamp = own;
-		}
-		fields_visit(snapshot, lines.metric, options, line_add, &lines);
-		if (lines.metric->type == METRIC_SET && lines.metric->set.estimated)
-			line_add(&lines, "estimated", 1);
-	}
+	graphite_format_begin(&format, snapshot, options);
+	for (size_t i = 0; i < snapshot->count; i++)
+		graphite_format_metric(&format, snapshot, &snapshot->metrics[i], text);
 	return text->failed ? -ENOMEM : 0;
 }
 
@@ -162,7 +172,7 @@ int format_graphite_self(const struct snapshot *snapshot, const struct format_op
 		{ "graphiteStats.flush_time", self->flush_ms },
 		{ "graphiteStats.flush_length", (double)self->flush_length },
 	};
-	char prefix[PREFIX_BYTES], timestamp[TIMESTAMP_BYTES];
+	char prefix[GRAPHITE_PREFIX_BYTES], timestamp[GRAPHITE_TIMESTAMP_BYTES];
 
 	if (!(options->internal_metrics & INTERNAL_STATSD))
 		return text->failed ? -ENOMEM : 0;
