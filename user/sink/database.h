@@ -42,7 +42,10 @@ void database_close(struct database *database);
 /* A sentence for the log: a corrupt file was set aside since the last call, which forgets it. NULL: none. */
 const char *database_notice(struct database *database);
 
-/* A prepared statement, reset and ready to be bound. Never NULL; gone after database_renew(). */
+/*
+ * A prepared statement, to be bound and stepped; another one after database_renew(). NULL, which SQLite's
+ * bind functions and step() refuse, only if that failed.
+ */
 struct sqlite3_stmt *database_statement(struct database *database, size_t index);
 /*
  * One step: 1, there is a row to be read; 0, there is none (any more), and the statement was reset; or
