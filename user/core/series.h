@@ -66,7 +66,7 @@ struct series {
 	bool dropped; /* by the mapping; not in snapshots */
 	int64_t ttl;  /* by the mapping, nanoseconds; 0: as for all */
 	const struct mapping_rule *rule; /* of the naming that the store has; NULL: none */
-	union series_state state; /* allocated as far as the type needs it */
+	union series_state state;	 /* allocated as far as the type needs it */
 };
 
 TAILQ_HEAD(series_list, series);
