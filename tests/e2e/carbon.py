@@ -70,9 +70,10 @@ class Carbon:
 
     def stored(self, metric):
         """The values stored in the last hour, oldest first."""
-        if not os.path.exists(self.path(metric)):
-            return []
-        _, values = whisper.fetch(self.path(metric), 0)
+        try:
+            _, values = whisper.fetch(self.path(metric), 0)
+        except (FileNotFoundError, whisper.CorruptWhisperFile):
+            return []  # carbon has not made it yet, or not finished its header
         return [value for value in values if value is not None]
 
     def metrics(self):
