@@ -162,6 +162,7 @@ class Daemon:
         self.runtime = os.path.join(self.folder, "run")
         self.settings = [f"capture.statsd.ports={json.dumps(self.ports)}", f"capture.statsd.hook={hook}",
                          f"flush.interval={interval}", f"runtime_dir={self.runtime}",
+                         f"state_dir={os.path.join(self.folder, 'state')}",
                          "outputs.stdout.format=json", *settings]
         self.stdout = os.path.join(self.folder, "stdout")
         self.stderr = os.path.join(self.folder, "stderr")

@@ -9,6 +9,7 @@
 #include <string.h>
 #include "cli/config.h"
 #include "cli/config_keys.h"
+#include "cli/config_push.h"
 #include "lib/number.h"
 #include "lib/units.h"
 
@@ -197,6 +198,13 @@ const struct config_key config_keys[] = {
 	{ "outputs.stdout", NULL, FIELD(struct config, table_enabled), .live = true },
 	{ "outputs.stdout.format", config_set_choice, FIELD(struct config, table.format),
 	  .choices = format_names, .live = true },
+	{ "outputs.stdout.filter.include", config_set_globs, FIELD(struct config, table.view.include),
+	  .live = true },
+	{ "outputs.stdout.filter.exclude", config_set_globs, FIELD(struct config, table.view.exclude),
+	  .live = true },
+	{ "outputs.stdout.percentiles", config_set_view_percentiles,
+	  FIELDS(struct config, table.view.percentiles, table.view.percentile_count), .live = true },
+	{ "outputs.file", config_set_file, FIELDS(struct config, file, file_count), .live = true },
 	{ "outputs.graphite", config_set_graphite, FIELDS(struct config, graphite, graphite_count),
 	  .live = true },
 	{ "queue.memory", config_set_size, FIELD(struct config, queue.memory), .min = 65536, .max = 0x1p40,

@@ -1,75 +1,24 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 /* A list of sinks, each beside the options it was made from: equal options, same sink. */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "cli/outputs.h"
+#include "cli/outputs_internal.h"
 #include "core/snapshot.h"
-#include "core/store.h"
 #include "lib/clock.h"
 #include "lib/log.h"
-#include "sink/encoder.h"
 #include "sink/spool.h"
 #include "sink/worker.h"
 
-/* What a kind keeps on disk. */
-enum storage {
-	STORAGE_NONE,
-	STORAGE_FILES, /* of its own: it needs the worker */
-	STORAGE_SPOOL, /* batches, unless its push_options, the first of its options, say queue.disk: 0 */
-};
-
-/* A kind of outputs: where its options lie in the configuration, and who makes the sink. */
-static const struct output_kind {
-	size_t list, size; /* of options in struct config */
-	size_t count;	   /* where the size_t lies that says how many; 0: `enabled` */
-	size_t enabled;	   /* where the bool lies */
-	struct sink *(*create)(const struct sink_environment *environment, const void *options,
-			       struct error *error);
-	bool wants_buckets; /* of timers, in snapshots */
-	size_t view;	    /* where its struct view_options lies in the options */
-	enum storage storage;
-} kinds[] = {
+static const struct output_kind kinds[] = {
 	{ offsetof(struct config, table), sizeof(struct stdout_options), 0,
 	  offsetof(struct config, table_enabled), sink_stdout_new, false,
 	  offsetof(struct stdout_options, view), STORAGE_NONE },
+	{ offsetof(struct config, file), sizeof(struct file_options), offsetof(struct config, file_count), 0,
+	  sink_file_new, false, offsetof(struct file_options, view), STORAGE_FILES },
 	{ offsetof(struct config, graphite), sizeof(struct graphite_options),
 	  offsetof(struct config, graphite_count), 0, sink_graphite_new, false,
 	  offsetof(struct graphite_options, push.view), STORAGE_SPOOL },
-};
-
-#define COUNTS_MAX 64 /* of one kind of sinks alone */
-
-/* What an output is made from. The options are compared as bytes. */
-struct output_plan {
-	const struct output_kind *kind;
-	const void *options;
-};
-
-struct output {
-	struct output *next;
-	struct output_plan plan; /* with a copy of the options */
-	struct sink *sink;
-	struct sink_stats counted;	     /* what outputs_count_self() has exported */
-	uint64_t counts_counted[COUNTS_MAX]; /* the same of its own counters */
-	int64_t retired;		     /* CLOCK_MONOTONIC; 0: in use */
-};
-
-static const struct {
-	const char *name;
-	size_t offset; /* of a uint64_t in struct sink_stats that only grows */
-} counters[] = {
-	{ "lines_sent", offsetof(struct sink_stats, lines_sent) },
-	{ "bytes_sent", offsetof(struct sink_stats, bytes_sent) },
-	{ "batches_sent", offsetof(struct sink_stats, batches_sent) },
-	{ "batches_dropped", offsetof(struct sink_stats, batches_dropped) },
-	{ "lines_dropped", offsetof(struct sink_stats, lines_dropped) },
-	{ "batches_rejected", offsetof(struct sink_stats, batches_rejected) },
-	{ "lines_rejected", offsetof(struct sink_stats, lines_rejected) },
-	{ "spool_errors", offsetof(struct sink_stats, spool_errors) },
-	{ "reconnects", offsetof(struct sink_stats, reconnects) },
-	{ "events_without_place", offsetof(struct sink_stats, events_without_place) },
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -222,6 +171,8 @@ int outputs_update(struct outputs *outputs, const struct config *config, struct 
 	outputs_retire(outputs, plans, count);
 	*end = outputs->first;
 	outputs->first = fresh;
+	if (outputs->spool)
+		spool_settle(outputs->spool, config->queue.max_age);
 	outputs->names = config->names;
 	return 0;
 }
@@ -339,52 +290,6 @@ bool outputs_gone(const struct outputs *outputs)
 		left += !stats.gone;
 	}
 	return outputs->first && !left;
-}
-
-/* Where the counters of the sinks go: to `store`, unless it is NULL. */
-struct telling {
-	struct store *store;
-	unsigned int window;
-};
-
-static int counter_tell(const struct telling *telling, const char *kind, const char *counter, uint64_t total,
-			uint64_t *counted)
-{
-	char name[128];
-	int err = 0;
-
-	snprintf(name, sizeof(name), "kstatsd.sinks.%s.%s", kind, counter);
-	if (telling->store)
-		err = store_count_self(telling->store, telling->window, name, total - *counted);
-	if (!err)
-		*counted = total;
-	return err;
-}
-
-static int output_count_self(struct output *output, const struct telling *telling)
-{
-	struct sink_stats now;
-	int err = 0;
-
-	sink_stats(output->sink, &now);
-	for (size_t i = 0; !err && i < COUNT(counters); i++)
-		err = counter_tell(telling, now.kind, counters[i].name,
-				   *(uint64_t *)((char *)&now + counters[i].offset),
-				   (void *)((char *)&output->counted + counters[i].offset));
-	for (size_t i = 0; !err && i < now.count_count && i < COUNTS_MAX; i++)
-		err = counter_tell(telling, now.kind, now.counts[i].name, now.counts[i].value,
-				   &output->counts_counted[i]);
-	return err;
-}
-
-int outputs_count_self(struct outputs *outputs, struct store *store, unsigned int window, bool tell)
-{
-	const struct telling telling = { tell ? store : NULL, window };
-	int err = 0;
-
-	for (struct output *output = outputs->first; output && !err; output = output->next)
-		err = output_count_self(output, &telling);
-	return err;
 }
 
 void outputs_visit(const struct outputs *outputs,
