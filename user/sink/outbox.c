@@ -249,11 +249,11 @@ const struct batch *outbox_take(struct outbox *outbox)
 	struct entry *first;
 
 	outbox_expire(outbox);
-	if (outbox->finding)
-		return NULL;
-	outbox_read_ahead(outbox);
+	if (!outbox->finding)
+		outbox_read_ahead(outbox);
 	first = TAILQ_FIRST(&outbox->list);
-	outbox->taken = first && first->batch ? first : NULL;
+	outbox->taken = first && first->batch && !outbox->finding ? first : NULL;
+	outbox->wanted = !outbox->taken;
 	return outbox->taken ? outbox->taken->batch : NULL;
 }
 
@@ -261,7 +261,10 @@ void outbox_tell(struct outbox *outbox)
 {
 	const struct entry *first = TAILQ_FIRST(&outbox->list);
 
-	if (first && first->batch && !outbox->taken && !outbox->finding && outbox->options.available)
+	if (!outbox->wanted || !first || !first->batch || outbox->finding)
+		return;
+	outbox->wanted = false;
+	if (outbox->options.available)
 		outbox->options.available(outbox->options.context);
 }
 

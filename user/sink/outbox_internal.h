@@ -44,6 +44,7 @@ struct outbox {
 	size_t bytes_disk;	     /* WRITING and STORED */
 	size_t cached;		     /* batches that are STORED, and in memory as well */
 	int64_t paused; /* CLOCK_BOOTTIME until which nothing is written, as the last write failed */
+	bool wanted;	/* outbox_take() had nothing */
 	bool finding;	/* found() is about to come */
 	uint64_t points_dropped_before; /* when nothing waited for the last time */
 	bool complained;		/* that batches are dropped, since then */
