@@ -19,6 +19,9 @@ MAX_CREATES_PER_MINUTE = inf
 MAX_UPDATES_PER_SECOND = inf
 LINE_RECEIVER_INTERFACE = 127.0.0.1
 LINE_RECEIVER_PORT = {line}
+ENABLE_UDP_LISTENER = True
+UDP_RECEIVER_INTERFACE = 127.0.0.1
+UDP_RECEIVER_PORT = {udp}
 PICKLE_RECEIVER_INTERFACE = 127.0.0.1
 PICKLE_RECEIVER_PORT = {pickle}
 CACHE_QUERY_INTERFACE = 127.0.0.1
@@ -37,6 +40,7 @@ class Carbon:
     def __init__(self, folder, tags_to=None):
         self.folder = str(folder)
         self.port, self.pickle, self.query = (free_port(socket.SOCK_STREAM) for _ in range(3))
+        self.udp = free_port()
         self.tags_to = tags_to
         self.process = None
 
@@ -44,6 +48,7 @@ class Carbon:
         os.makedirs(self.folder, exist_ok=True)
         with open(os.path.join(self.folder, "carbon.conf"), "w", encoding="ascii") as file:
             file.write(CARBON_CONF.format(folder=self.folder, line=self.port, pickle=self.pickle, query=self.query,
+                                          udp=self.udp,
                                           tags=bool(self.tags_to), tags_to=self.tags_to or ""))
         with open(os.path.join(self.folder, "storage-schemas.conf"), "w", encoding="ascii") as file:
             file.write(SCHEMAS)
