@@ -17,6 +17,7 @@
 #include "probe/capture.h"
 #include "sink/format.h"
 #include "sink/options.h"
+#include "sink/sink_file.h"
 #include "sink/sink_graphite.h"
 #include "sink/sink_stdout.h"
 
@@ -61,6 +62,8 @@ struct config {
 	struct stdout_options table;
 	struct graphite_options graphite[OUTPUTS_MAX];
 	size_t graphite_count;
+	struct file_options file[OUTPUTS_MAX];
+	size_t file_count;
 	struct queue_options queue; /* of outputs that say nothing else */
 	int64_t jitter;		    /* nanoseconds; flush.jitter */
 	char global_tags[GLOBAL_TAGS_BYTES];
