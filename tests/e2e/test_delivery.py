@@ -286,13 +286,14 @@ def test_a_hundred_thousand_series(start):
 @pytest.fixture
 def unresolved(start, tmp_path):
     """A daemon with one output whose name nobody resolves, and a receiver that it reaches."""
-    with deaf_resolver(tmp_path) as prefix, Receiver() as good:
-        yield start(graphite("carbon.example:2003", good.port), command_prefix=prefix), good
+    with deaf_resolver(tmp_path) as (prefix, server), Receiver() as good:
+        yield start(graphite("carbon.example:2003", good.port), command_prefix=prefix), good, server
 
 
 def test_a_resolver_that_does_not_answer(unresolved):
     """Nothing waits for it: no flush, no other output, no end."""
-    one, good = unresolved
+    one, good, server = unresolved
+    assert b"\6carbon\7example" in server.recv(512).lower(), "it is asked"
     for flush in range(5):
         names = count_up(one, f"resolver{flush}", 20)
         _, seconds = timed_flush(one)
