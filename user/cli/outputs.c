@@ -9,6 +9,16 @@
 #include "core/store.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "sink/encoder.h"
+#include "sink/spool.h"
+#include "sink/worker.h"
+
+/* What a kind keeps on disk. */
+enum storage {
+	STORAGE_NONE,
+	STORAGE_FILES, /* of its own: it needs the worker */
+	STORAGE_SPOOL, /* batches, unless its push_options, the first of its options, say queue.disk: 0 */
+};
 
 /* A kind of outputs: where its options lie in the configuration, and who makes the sink. */
 static const struct output_kind {
@@ -17,12 +27,19 @@ static const struct output_kind {
 	size_t enabled;	   /* where the bool lies */
 	struct sink *(*create)(const struct sink_environment *environment, const void *options,
 			       struct error *error);
+	bool wants_buckets; /* of timers, in snapshots */
+	size_t view;	    /* where its struct view_options lies in the options */
+	enum storage storage;
 } kinds[] = {
 	{ offsetof(struct config, table), sizeof(struct stdout_options), 0,
-	  offsetof(struct config, table_enabled), sink_stdout_new },
+	  offsetof(struct config, table_enabled), sink_stdout_new, false,
+	  offsetof(struct stdout_options, view), STORAGE_NONE },
 	{ offsetof(struct config, graphite), sizeof(struct graphite_options),
-	  offsetof(struct config, graphite_count), 0, sink_graphite_new },
+	  offsetof(struct config, graphite_count), 0, sink_graphite_new, false,
+	  offsetof(struct graphite_options, push.view), STORAGE_SPOOL },
 };
+
+#define COUNTS_MAX 64 /* of one kind of sinks alone */
 
 /* What an output is made from. The options are compared as bytes. */
 struct output_plan {
@@ -34,8 +51,9 @@ struct output {
 	struct output *next;
 	struct output_plan plan; /* with a copy of the options */
 	struct sink *sink;
-	struct sink_stats counted; /* what outputs_count_self() has exported */
-	int64_t retired;	   /* CLOCK_MONOTONIC; 0: in use */
+	struct sink_stats counted;	     /* what outputs_count_self() has exported */
+	uint64_t counts_counted[COUNTS_MAX]; /* the same of its own counters */
+	int64_t retired;		     /* CLOCK_MONOTONIC; 0: in use */
 };
 
 static const struct {
@@ -47,6 +65,9 @@ static const struct {
 	{ "batches_sent", offsetof(struct sink_stats, batches_sent) },
 	{ "batches_dropped", offsetof(struct sink_stats, batches_dropped) },
 	{ "lines_dropped", offsetof(struct sink_stats, lines_dropped) },
+	{ "batches_rejected", offsetof(struct sink_stats, batches_rejected) },
+	{ "lines_rejected", offsetof(struct sink_stats, lines_rejected) },
+	{ "spool_errors", offsetof(struct sink_stats, spool_errors) },
 	{ "reconnects", offsetof(struct sink_stats, reconnects) },
 	{ "events_without_place", offsetof(struct sink_stats, events_without_place) },
 };
@@ -126,45 +147,94 @@ static void outputs_retire(struct outputs *outputs, const struct output_plan *pl
 	}
 }
 
-int outputs_update(struct outputs *outputs, const struct config *config, struct event_base *base,
-		   struct error *error)
+static bool plan_wants_spool(const struct output_plan *plan)
+{
+	const struct push_options *push = plan->options;
+
+	return plan->kind->storage == STORAGE_SPOOL && push->queue.disk;
+}
+
+/* The thread and the database that the plans need and that are not there yet. */
+static int storage_open(struct outputs *outputs, const struct output_plan *plans, size_t count,
+			struct error *error)
+{
+	bool worker = false, spool = false;
+	struct error problem = {};
+
+	for (size_t i = 0; i < count; i++) {
+		spool |= plan_wants_spool(&plans[i]);
+		worker |= spool || plans[i].kind->storage == STORAGE_FILES;
+	}
+	if (worker && !outputs->worker) {
+		outputs->worker = worker_new(outputs->base, error);
+		if (!outputs->worker)
+			return -EIO;
+	}
+	if (!spool || outputs->spool || !*outputs->state_dir)
+		return 0;
+	outputs->spool = spool_new(outputs->worker, outputs->state_dir, &problem);
+	if (!outputs->spool)
+		log_warning("%s; what cannot be sent waits in memory only", problem.text);
+	return 0;
+}
+
+void outputs_init(struct outputs *outputs, struct event_base *base, const char *state_dir)
+{
+	*outputs = (struct outputs){ .base = base, .state_dir = state_dir };
+}
+
+static void outputs_free(struct output *output)
+{
+	while (output) {
+		struct output *next = output->next;
+
+		output_free(output);
+		output = next;
+	}
+}
+
+int outputs_update(struct outputs *outputs, const struct config *config, struct error *error)
 {
 	/* All share one set of names, which a reload changes under them: connections and queues stay. */
-	const struct sink_environment environment = {
-		.base = base,
+	struct sink_environment environment = {
+		.base = outputs->base,
 		.names = &outputs->names,
-		.state_dir = "",
+		.state_dir = outputs->state_dir,
 	};
 	struct output_plan plans[PLANS_MAX];
 	size_t count = plans_make(config, plans);
-	struct outputs fresh = {};
-	struct output **end = &fresh.first;
+	struct output *fresh = NULL, **end = &fresh;
 
+	if (storage_open(outputs, plans, count, error))
+		return -EIO;
+	environment.worker = outputs->worker;
+	environment.spool = outputs->spool;
 	for (size_t i = 0; i < count; i++) {
 		if (output_find(outputs, &plans[i]))
 			continue;
 		*end = output_new(&plans[i], &environment, error);
 		if (!*end) {
-			outputs_release(&fresh);
+			outputs_free(fresh);
 			return -EIO;
 		}
 		end = &(*end)->next;
 	}
 	outputs_retire(outputs, plans, count);
 	*end = outputs->first;
-	outputs->first = fresh.first;
+	outputs->first = fresh;
 	outputs->names = config->names;
 	return 0;
 }
 
 void outputs_release(struct outputs *outputs)
 {
-	while (outputs->first) {
-		struct output *output = outputs->first;
-
-		outputs->first = output->next;
-		output_free(output);
-	}
+	outputs_free(outputs->first);
+	outputs->first = NULL;
+	/* Whose last jobs are done by then. */
+	spool_free(outputs->spool);
+	worker_free(outputs->worker);
+	outputs->spool = NULL;
+	outputs->worker = NULL;
 }
 
 static bool output_is_over(const struct output *output, int64_t patience)
@@ -191,12 +261,71 @@ void outputs_deliver(struct outputs *outputs, struct snapshot *snapshot, int64_t
 	}
 }
 
+bool outputs_want_buckets(const struct config *config)
+{
+	struct output_plan plans[PLANS_MAX];
+	size_t count = plans_make(config, plans);
+
+	for (size_t i = 0; i < count; i++)
+		if (plans[i].kind->wants_buckets)
+			return true;
+	return false;
+}
+
 bool outputs_idle(const struct outputs *outputs)
 {
 	for (const struct output *output = outputs->first; output; output = output->next)
 		if (!sink_idle(output->sink))
 			return false;
 	return true;
+}
+
+bool outputs_safe(const struct outputs *outputs)
+{
+	for (const struct output *output = outputs->first; output; output = output->next)
+		if (!sink_safe(output->sink))
+			return false;
+	return true;
+}
+
+void outputs_hurry(struct outputs *outputs)
+{
+	for (struct output *output = outputs->first; output; output = output->next)
+		sink_hurry(output->sink);
+}
+
+uint64_t outputs_spooled(const struct outputs *outputs)
+{
+	uint64_t bytes = 0;
+
+	for (const struct output *output = outputs->first; output; output = output->next) {
+		struct sink_stats stats;
+
+		sink_stats(output->sink, &stats);
+		bytes += stats.bytes_spooled;
+	}
+	return bytes;
+}
+
+size_t outputs_percentiles(const struct config *config, double percentiles[PERCENTILES_MAX])
+{
+	struct output_plan plans[PLANS_MAX];
+	size_t plan_count = plans_make(config, plans), count = 0;
+
+	for (size_t i = 0; i < plan_count; i++) {
+		const struct view_options *view =
+			(const void *)((const char *)plans[i].options + plans[i].kind->view);
+
+		for (size_t j = 0; j < view->percentile_count; j++) {
+			size_t k = 0;
+
+			while (k < count && percentiles[k] != view->percentiles[j])
+				k++;
+			if (k == count && count < PERCENTILES_MAX)
+				percentiles[count++] = view->percentiles[j];
+		}
+	}
+	return count;
 }
 
 bool outputs_gone(const struct outputs *outputs)
@@ -212,26 +341,49 @@ bool outputs_gone(const struct outputs *outputs)
 	return outputs->first && !left;
 }
 
-int outputs_count_self(struct outputs *outputs, struct store *store, unsigned int window, bool tell)
+/* Where the counters of the sinks go: to `store`, unless it is NULL. */
+struct telling {
+	struct store *store;
+	unsigned int window;
+};
+
+static int counter_tell(const struct telling *telling, const char *kind, const char *counter, uint64_t total,
+			uint64_t *counted)
 {
+	char name[128];
 	int err = 0;
 
-	for (struct output *output = outputs->first; output; output = output->next) {
-		struct sink_stats now = {};
+	snprintf(name, sizeof(name), "kstatsd.sinks.%s.%s", kind, counter);
+	if (telling->store)
+		err = store_count_self(telling->store, telling->window, name, total - *counted);
+	if (!err)
+		*counted = total;
+	return err;
+}
 
-		sink_stats(output->sink, &now);
-		for (size_t i = 0; !err && i < COUNT(counters); i++) {
-			uint64_t *counted = (void *)((char *)&output->counted + counters[i].offset);
-			uint64_t total = *(uint64_t *)((char *)&now + counters[i].offset);
-			char name[128];
+static int output_count_self(struct output *output, const struct telling *telling)
+{
+	struct sink_stats now;
+	int err = 0;
 
-			snprintf(name, sizeof(name), "kstatsd.sinks.%s.%s", now.kind, counters[i].name);
-			if (tell)
-				err = store_count_self(store, window, name, total - *counted);
-			if (!err)
-				*counted = total;
-		}
-	}
+	sink_stats(output->sink, &now);
+	for (size_t i = 0; !err && i < COUNT(counters); i++)
+		err = counter_tell(telling, now.kind, counters[i].name,
+				   *(uint64_t *)((char *)&now + counters[i].offset),
+				   (void *)((char *)&output->counted + counters[i].offset));
+	for (size_t i = 0; !err && i < now.count_count && i < COUNTS_MAX; i++)
+		err = counter_tell(telling, now.kind, now.counts[i].name, now.counts[i].value,
+				   &output->counts_counted[i]);
+	return err;
+}
+
+int outputs_count_self(struct outputs *outputs, struct store *store, unsigned int window, bool tell)
+{
+	const struct telling telling = { tell ? store : NULL, window };
+	int err = 0;
+
+	for (struct output *output = outputs->first; output && !err; output = output->next)
+		err = output_count_self(output, &telling);
 	return err;
 }
 

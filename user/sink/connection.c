@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 /*
- *                 +------------------ address by address --------------+
- *                 v                                                    |
- *     RESOLVING -> CONNECTING -> READY -> SENDING -> WAITING_FOR_ACK   |
- *         ^            |           ^                        |          |
- *         |            v           +------------------------+          |
- *         +------- PAUSING <--- any failure --------------------------->
+ *     connector.h -> READY -> SENDING -> WAITING_FOR_ACK
+ *          ^           ^        |             |      |
+ *          |           +-----------------------------+
+ *          +----- any failure --+-------------+
  *
  * Acknowledged means that the socket holds nothing any more that the other side's TCP has
  * not confirmed, and that the connection is still there. The other program may yet die
- * before it reads what its kernel took; only a protocol with answers could tell.
+ * before it reads what its kernel took; only a protocol with answers could tell. Of TLS the same
+ * holds, once all its records are written.
  *
  * While something is sent, a number of bytes that does not change for `timeout` is a failure: the
  * other side accepts, and does not read.
@@ -17,24 +16,19 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 #include <event2/event.h>
-#include <event2/util.h>
-#include <sys/socket.h>
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "sink/batch.h"
 #include "sink/connection.h"
-#include "sink/resolve.h"
-#include "sink/socket.h"
+#include "sink/connector.h"
 
 #define ACK_POLL_MIN 1000000 /* nanoseconds */
 #define ACK_POLL_MAX 50000000
 
+#define WRITES_MAX 16 /* in one turn of the loop; TLS writes 16 KiB at a time */
+
 enum state {
-	PAUSING,
-	RESOLVING,
 	CONNECTING,
 	READY,
 	SENDING,
@@ -46,16 +40,14 @@ struct connection {
 	struct connection_options options;
 	struct transport_events events;
 	struct event_base *base;
-	struct resolver *resolver;
-	struct evutil_addrinfo *addresses, *next; /* not yet tried */
+	struct connector *connector;
+	struct wire *wire; /* the connector's */
 	enum state state;
-	int fd; /* -1: none */
 	struct event *readable, *writable, *timer;
 	const char *data; /* being sent */
 	size_t left, unacknowledged;
-	int64_t progress;    /* CLOCK_MONOTONIC: when either last became less */
-	int64_t pause, poll; /* nanoseconds, growing */
-	bool complained;     /* that it is not there, since it last was */
+	int64_t progress; /* CLOCK_MONOTONIC: when either last became less */
+	int64_t poll;	  /* nanoseconds, growing */
 	uint64_t count;
 	char error[160];
 };
@@ -78,52 +70,7 @@ static void events_free(struct connection *connection)
 		event_free(connection->writable);
 	connection->readable = NULL;
 	connection->writable = NULL;
-}
-
-static void connection_close(struct connection *connection)
-{
-	events_free(connection);
 	event_del(connection->timer);
-	if (connection->fd >= 0)
-		close(connection->fd);
-	connection->fd = -1;
-}
-
-static void addresses_free(struct connection *connection)
-{
-	if (connection->addresses)
-		evutil_freeaddrinfo(connection->addresses);
-	connection->addresses = NULL;
-	connection->next = NULL;
-}
-
-/* Between half of the pause and the whole of it, so that many daemons do not come back in step. */
-static void connection_pause(struct connection *connection)
-{
-	uint32_t chance;
-
-	evutil_secure_rng_get_bytes(&chance, sizeof(chance));
-	connection->state = PAUSING;
-	timer_start(connection,
-		    (int64_t)((double)connection->pause * (0.5 + (double)chance / UINT32_MAX / 2)));
-	connection->pause *= 2;
-	if (connection->pause > connection->options.retry_max)
-		connection->pause = connection->options.retry_max;
-}
-
-static void connection_failed(struct connection *connection, const char *problem)
-{
-	const struct connection_options *options = &connection->options;
-
-	snprintf(connection->error, sizeof(connection->error), "%s", problem);
-	if (!connection->complained)
-		log_warning("cannot connect to %s at %s: %s; trying again, at least every %g s",
-			    options->what, options->address, problem,
-			    (double)options->retry_max / NS_PER_SECOND);
-	connection->complained = true;
-	addresses_free(connection);
-	connection_pause(connection);
-	connection->events.refused(connection->events.context);
 }
 
 /* Leaves the connection in order to open another. */
@@ -134,23 +81,10 @@ static void connection_break(struct connection *connection, const char *problem)
 	snprintf(connection->error, sizeof(connection->error), "%s", problem);
 	log_warning("lost the connection to %s at %s: %s; connecting again", options->what, options->address,
 		    problem);
-	connection_close(connection);
-	connection_pause(connection);
+	events_free(connection);
+	connection->state = CONNECTING;
+	connector_restart(connection->connector);
 	connection->events.lost(connection->events.context);
-}
-
-/* Nothing is expected to come; it is read so that the end is seen. */
-static void on_readable(evutil_socket_t fd, short events, void *context)
-{
-	struct connection *connection = context;
-	char ignored[4096];
-	ssize_t got = recv(fd, ignored, sizeof(ignored), MSG_DONTWAIT);
-
-	(void)events;
-	if (got == 0)
-		connection_break(connection, socket_problem(-EPIPE));
-	else if (got < 0 && errno != EAGAIN && errno != EINTR)
-		connection_break(connection, socket_problem(-errno));
 }
 
 static void connection_acknowledged(struct connection *connection)
@@ -159,7 +93,7 @@ static void connection_acknowledged(struct connection *connection)
 
 	event_del(connection->timer);
 	connection->state = READY;
-	connection->pause = connection->options.retry_min;
+	connector_praise(connection->connector);
 	connection->error[0] = '\0';
 	events->sent(events->context);
 	if (connection->state == READY)
@@ -186,11 +120,11 @@ static bool connection_moves(struct connection *connection, bool moved)
 
 static void connection_check_ack(struct connection *connection)
 {
-	int pending = socket_unacknowledged(connection->fd);
+	int pending = wire_unacknowledged(connection->wire);
 	bool moved;
 
 	if (pending < 0) {
-		connection_break(connection, socket_problem(pending));
+		connection_break(connection, wire_problem(connection->wire, pending));
 	} else if (!pending) {
 		connection_acknowledged(connection);
 	} else {
@@ -204,18 +138,24 @@ static void connection_check_ack(struct connection *connection)
 
 static void connection_write(struct connection *connection)
 {
-	ssize_t sent = send(connection->fd, connection->data, connection->left, MSG_NOSIGNAL | MSG_DONTWAIT);
+	size_t before = connection->left;
+	ssize_t sent = 0;
 
-	if (sent < 0 && errno != EAGAIN && errno != EINTR) {
-		connection_break(connection, socket_problem(-errno));
-		return;
-	}
-	if (sent > 0) {
+	for (int i = 0; i < WRITES_MAX && connection->left; i++) {
+		sent = wire_write(connection->wire, connection->data, connection->left);
+		if (sent < 0)
+			break;
 		connection->data += sent;
 		connection->left -= (size_t)sent;
 	}
+	if (sent < 0 && sent != -EAGAIN) {
+		connection_break(connection, wire_problem(connection->wire, (int)sent));
+		return;
+	}
 	if (connection->left) {
-		if (connection_moves(connection, sent > 0))
+		/* on_readable() goes on, if TLS waits for the other side. */
+		if (connection_moves(connection, connection->left < before) &&
+		    (sent >= 0 || wire_wants_write(connection->wire)))
 			event_add(connection->writable, NULL);
 		return;
 	}
@@ -225,83 +165,25 @@ static void connection_write(struct connection *connection)
 	connection_check_ack(connection);
 }
 
-static void connection_established(struct connection *connection)
+/* Nothing is expected to come; it is read so that the end is seen. */
+static void on_readable(evutil_socket_t fd, short events, void *context)
 {
-	const struct connection_options *options = &connection->options;
+	struct connection *connection = context;
+	int err = wire_drain(connection->wire);
 
-	event_del(connection->timer);
-	addresses_free(connection);
-	log_info("connected to %s at %s", options->what, options->address);
-	connection->count++;
-	connection->complained = false;
-	connection->state = READY;
-	event_add(connection->readable, NULL);
-	connection->events.ready(connection->events.context);
-}
-
-static void on_writable(evutil_socket_t fd, short events, void *context);
-
-/* Starts to connect to one address. */
-static int connection_open(struct connection *connection, const struct evutil_addrinfo *address)
-{
-	int fd = socket_open(address->ai_family, address->ai_addr, (socklen_t)address->ai_addrlen);
-
-	if (fd < 0)
-		return fd;
-	connection->fd = fd;
-	connection->readable = event_new(connection->base, fd, EV_READ | EV_PERSIST, on_readable, connection);
-	connection->writable = event_new(connection->base, fd, EV_WRITE, on_writable, connection);
-	return connection->readable && connection->writable ? 0 : -ENOMEM;
-}
-
-/* The next address, or a pause when none is left; `problem` is that of the one before. */
-static void connection_try_next(struct connection *connection, const char *problem)
-{
-	const struct evutil_addrinfo *address;
-	int err;
-
-	while (connection->next) {
-		address = connection->next;
-		connection->next = address->ai_next;
-		err = connection_open(connection, address);
-		if (!err) {
-			connection->state = CONNECTING;
-			event_add(connection->writable, NULL);
-			timer_start(connection, connection->options.timeout);
-			return;
-		}
-		problem = socket_problem(err);
-		connection_close(connection);
-	}
-	connection_failed(connection, problem);
+	(void)fd;
+	(void)events;
+	if (err)
+		connection_break(connection, wire_problem(connection->wire, err));
+	else if (connection->state == SENDING && connection->wire->tls)
+		connection_write(connection);
 }
 
 static void on_writable(evutil_socket_t fd, short events, void *context)
 {
-	struct connection *connection = context;
-	int err;
-
+	(void)fd;
 	(void)events;
-	if (connection->state != CONNECTING) {
-		connection_write(connection);
-		return;
-	}
-	err = socket_opened(fd);
-	if (!err) {
-		connection_established(connection);
-		return;
-	}
-	connection_close(connection);
-	connection_try_next(connection, socket_problem(err));
-}
-
-static void on_resolved(void *context, struct evutil_addrinfo *addresses, const char *problem)
-{
-	struct connection *connection = context;
-
-	connection->addresses = addresses;
-	connection->next = addresses;
-	connection_try_next(connection, problem);
+	connection_write(context);
 }
 
 static void on_timer(evutil_socket_t fd, short events, void *context)
@@ -310,24 +192,35 @@ static void on_timer(evutil_socket_t fd, short events, void *context)
 
 	(void)fd;
 	(void)events;
-	switch (connection->state) {
-	case PAUSING:
-		connection->state = RESOLVING;
-		resolver_start(connection->resolver);
-		break;
-	case CONNECTING:
-		connection_close(connection);
-		connection_try_next(connection, socket_problem(-ETIMEDOUT));
-		break;
-	case SENDING:
+	if (connection->state == SENDING)
 		connection_moves(connection, false);
-		break;
-	case WAITING_FOR_ACK:
+	else if (connection->state == WAITING_FOR_ACK)
 		connection_check_ack(connection);
-		break;
-	default:
-		break;
+}
+
+static void on_connected(void *context)
+{
+	struct connection *connection = context;
+
+	connection->wire = connector_wire(connection->connector);
+	connection->readable = event_new(connection->base, connection->wire->fd, EV_READ | EV_PERSIST,
+					 on_readable, connection);
+	connection->writable =
+		event_new(connection->base, connection->wire->fd, EV_WRITE, on_writable, connection);
+	if (!connection->readable || !connection->writable || event_add(connection->readable, NULL)) {
+		connection_break(connection, "out of memory");
+		return;
 	}
+	connection->count++;
+	connection->state = READY;
+	connection->events.ready(connection->events.context);
+}
+
+static void on_refused(void *context)
+{
+	struct connection *connection = context;
+
+	connection->events.refused(connection->events.context);
 }
 
 static struct connection *connection_of(const struct transport *transport)
@@ -364,7 +257,10 @@ static uint64_t connection_count(const struct transport *transport)
 
 static const char *connection_error(const struct transport *transport)
 {
-	return connection_of(transport)->error;
+	const struct connection *connection = connection_of(transport);
+	const char *refused = connector_error(connection->connector);
+
+	return connection->state == CONNECTING && *refused ? refused : connection->error;
 }
 
 static void connection_free(struct transport *transport)
@@ -372,11 +268,10 @@ static void connection_free(struct transport *transport)
 	struct connection *connection = connection_of(transport);
 
 	if (connection->timer) {
-		connection_close(connection);
+		events_free(connection);
 		event_free(connection->timer);
 	}
-	addresses_free(connection);
-	resolver_free(connection->resolver);
+	connector_free(connection->connector);
 	free(connection);
 }
 
@@ -398,6 +293,7 @@ struct connection_options connection_options_of(const char *what, const char *ad
 		.retry_min = push->retry_min,
 		.retry_max = push->retry_max,
 		.timeout = push->timeout,
+		.tls = push->tls,
 	};
 }
 
@@ -405,8 +301,12 @@ struct transport *connection_new(struct event_base *base, const struct connectio
 				 const struct transport_events *events, struct error *error)
 {
 	struct connection *connection = calloc(1, sizeof(*connection));
+	const struct connector_events connector = { on_connected, on_refused, connection };
 
-	if (!connection) {
+	if (connection)
+		connection->timer = evtimer_new(base, on_timer, connection);
+	if (!connection || !connection->timer) {
+		free(connection);
 		error_set(error, -ENOMEM, "cannot connect to %s: out of memory", options->what);
 		return NULL;
 	}
@@ -414,20 +314,10 @@ struct transport *connection_new(struct event_base *base, const struct connectio
 	connection->options = *options;
 	connection->events = *events;
 	connection->base = base;
-	connection->fd = -1;
-	connection->pause = options->retry_min;
-	connection->timer = evtimer_new(base, on_timer, connection);
-	if (!connection->timer) {
-		error_set(error, -ENOMEM, "cannot connect to %s: out of memory", options->what);
-		goto out_free;
+	connection->connector = connector_new(base, options, &connector, error);
+	if (!connection->connector) {
+		connection_free(&connection->transport);
+		return NULL;
 	}
-	connection->resolver = resolver_new(base, options->address, on_resolved, connection, error);
-	if (!connection->resolver)
-		goto out_free;
-	timer_start(connection, 0);
 	return &connection->transport;
-
-out_free:
-	connection_free(&connection->transport);
-	return NULL;
 }

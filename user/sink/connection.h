@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
 /*
- * One TCP connection that is kept open, as a transport: resolves, connects in the background,
+ * One TCP or TLS connection that is kept open, as a transport: resolves, connects in the background,
  * tries again with growing pauses, and says when what it was given to send has been acknowledged
  * by the other side's TCP.
  */
@@ -19,6 +19,7 @@ struct connection_options {
 	const char *address;	      /* "host:port", "[v6]:port" */
 	int64_t retry_min, retry_max; /* nanoseconds between attempts */
 	int64_t timeout;	      /* nanoseconds: to connect, and that a send may make no progress */
+	struct tls_options tls;
 };
 
 /* What push_options say about it. */

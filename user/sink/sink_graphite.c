@@ -7,8 +7,11 @@
 #include <stdlib.h>
 #include "core/snapshot.h"
 #include "sink/connection.h"
+#include "sink/datagram.h"
 #include "sink/encoder.h"
 #include "sink/format.h"
+#include "sink/graphite_path.h"
+#include "sink/graphite_pickle.h"
 #include "sink/push.h"
 #include "sink/sink_graphite.h"
 
@@ -22,6 +25,7 @@ struct graphite {
 	struct encoder encoder;
 	struct graphite_options options;
 	const struct format_options *names;
+	struct graphite_template template;
 	struct graphite_format format;
 	struct sink_count counts[GRAPHITE_COUNTERS];
 };
@@ -39,9 +43,9 @@ static int graphite_metric(struct encoder *encoder, const struct snapshot *snaps
 {
 	struct graphite *graphite = (struct graphite *)encoder;
 
-	graphite->format.lines = 0;
+	graphite->format.points = 0;
 	graphite_format_metric(&graphite->format, snapshot, metric, &records->text[0]);
-	records->points[0] += graphite->format.lines;
+	records->points[0] += graphite->format.points;
 	return records->text[0].failed ? -ENOMEM : 0;
 }
 
@@ -49,13 +53,21 @@ static int graphite_end(struct encoder *encoder, const struct snapshot *snapshot
 			const struct delivery_report *report, struct records *records)
 {
 	struct graphite *graphite = (struct graphite *)encoder;
-	struct text *text = &records->text[0];
-	size_t begin = text->len;
-	int err = format_graphite_self(snapshot, graphite->names, report, text);
 
-	for (size_t i = begin; i < text->len; i++)
-		records->points[0] += text->data[i] == '\n';
-	return err;
+	graphite->format.points = 0;
+	graphite_format_self(&graphite->format, snapshot, report, &records->text[0]);
+	records->points[0] += graphite->format.points;
+	return records->text[0].failed ? -ENOMEM : 0;
+}
+
+static int graphite_frame(struct encoder *encoder, unsigned int kind, const char *data, size_t len,
+			  size_t points, struct text *batch)
+{
+	(void)encoder;
+	(void)kind;
+	(void)points;
+	pickle_frame(data, len, batch);
+	return batch->failed ? -ENOMEM : 0;
 }
 
 static const struct sink_count *graphite_counts(const struct encoder *encoder, size_t *count)
@@ -71,15 +83,33 @@ static const struct sink_count *graphite_counts(const struct encoder *encoder, s
 
 static void graphite_free(struct encoder *encoder)
 {
-	free(encoder);
+	struct graphite *graphite = (struct graphite *)encoder;
+
+	graphite_format_release(&graphite->format);
+	free(graphite);
 }
 
-static const struct encoder_operations graphite_operations = {
+static const struct encoder_operations line_operations = {
 	.begin = graphite_begin,
 	.metric = graphite_metric,
 	.end = graphite_end,
 	.counts = graphite_counts,
 	.free = graphite_free,
+};
+
+static const struct encoder_operations pickle_operations = {
+	.begin = graphite_begin,
+	.metric = graphite_metric,
+	.end = graphite_end,
+	.frame = graphite_frame,
+	.counts = graphite_counts,
+	.free = graphite_free,
+};
+
+static const char *const protocols[] = {
+	[GRAPHITE_PLAINTEXT] = "plaintext",
+	[GRAPHITE_PICKLE] = "pickle",
+	[GRAPHITE_UDP] = "udp",
 };
 
 static struct transport *graphite_connect(const void *context, struct event_base *base, const char *address,
@@ -89,27 +119,47 @@ static struct transport *graphite_connect(const void *context, struct event_base
 	const struct connection_options options =
 		connection_options_of("graphite", address, &graphite->options.push);
 
+	if (graphite->options.protocol == GRAPHITE_UDP)
+		return datagram_new(base, &options, events, error);
 	return connection_new(base, &options, events, error);
+}
+
+static int graphite_init(struct graphite *graphite, const struct graphite_options *options,
+			 struct error *error)
+{
+	struct graphite_format *format = &graphite->format;
+	const char *problem;
+
+	graphite->options = *options;
+	format->pickle = options->protocol == GRAPHITE_PICKLE;
+	format->line_max = options->protocol == GRAPHITE_UDP ? DATAGRAM_BYTES : GRAPHITE_LINE_MAX;
+	graphite->encoder.operations = format->pickle ? &pickle_operations : &line_operations;
+	problem = graphite_template_parse(&graphite->template, options->template, options->missing_tag,
+					  options->drop_tags);
+	if (problem)
+		return error_set(error, -EINVAL, "the template '%s' is not valid: %s", options->template,
+				 problem);
+	if (*options->template || options->drop_tags)
+		format->template = &graphite->template;
+	return 0;
 }
 
 struct sink *sink_graphite_new(const struct sink_environment *environment, const void *options,
 			       struct error *error)
 {
 	struct graphite *graphite = calloc(1, sizeof(*graphite));
-	struct push_plan plan = {
-		.kind = "graphite",
-		.protocol = "plaintext",
-		.connect = graphite_connect,
-		.context = graphite,
-	};
+	struct push_plan plan = { .kind = "graphite", .connect = graphite_connect, .context = graphite };
 
 	if (!graphite) {
 		error_set(error, -ENOMEM, "cannot create an output for graphite: out of memory");
 		return NULL;
 	}
-	graphite->encoder.operations = &graphite_operations;
-	graphite->options = *(const struct graphite_options *)options;
+	if (graphite_init(graphite, options, error)) {
+		free(graphite);
+		return NULL;
+	}
 	graphite->names = environment->names ? environment->names : &format_defaults;
+	plan.protocol = protocols[graphite->options.protocol];
 	plan.options = graphite->options.push;
 	plan.encoder = &graphite->encoder;
 	return push_new(environment, &plan, error);
