@@ -459,9 +459,9 @@ static void histogram_check(const struct bucket *buckets, size_t count, enum tim
 static void test_histograms(void **state)
 {
 	struct bucket buckets[] = { { 0, 3 }, { 64, 1 } };
-	const struct bucket wide[] = { { histogram_index(-5), 1 },
+	const struct bucket wide[] = { { histogram_index(UNIT_NONE, -5), 1 },
 				       { BUCKET_ZERO, 2 },
-				       { histogram_index(5), 4 } };
+				       { histogram_index(UNIT_NONE, 5), 4 } };
 	struct bucket parts[] = { { 0, 10.0 / 3 }, { 64, 10.0 / 3 }, { 128, 10.0 / 3 } };
 
 	(void)state;

@@ -112,6 +112,8 @@ static void outputs_resolve(struct config *config)
 	config_view_resolve(config, &config->table.view);
 	for (size_t i = 0; i < config->graphite_count; i++)
 		config_push_resolve(config, &config->graphite[i].push);
+	for (size_t i = 0; i < config->wavefront_count; i++)
+		config_push_resolve(config, &config->wavefront[i].push);
 }
 
 static int config_check(struct config *config, const struct origins *origins, struct error *error)
@@ -131,7 +133,7 @@ static int config_check(struct config *config, const struct origins *origins, st
 	if (config->jitter >= config->interval)
 		return rule_fail(origins, error, "flush.jitter",
 				 "it is not below flush.interval: a flush would wait for the next one");
-	if (!config->table_enabled && !config->graphite_count)
+	if (!config->table_enabled && !config->graphite_count && !config->wavefront_count)
 		config->table_enabled = true;
 	outputs_resolve(config);
 	return 0;

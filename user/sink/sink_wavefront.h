@@ -29,6 +29,7 @@ enum wavefront_histogram {
 
 struct wavefront_options {
 	struct push_options push; /* destinations: "host:port" for TCP, or http:// and https:// URLs */
+	bool direct;		  /* the destination is the service itself and no proxy */
 	char prefix[WAVEFRONT_TEXT_BYTES];
 	char metric_separator[WAVEFRONT_SEPARATOR_BYTES];
 	bool convert_paths; /* '_' in names becomes the separator, unless that is '_' */

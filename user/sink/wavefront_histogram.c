@@ -52,11 +52,10 @@ static double count_take(struct wavefront_centroids *centroids)
 size_t wavefront_add_centroids(struct wavefront_centroids *centroids, struct text *text)
 {
 	const struct metric *metric = centroids->metric;
-	double scale = metric->unit == UNIT_MILLISECONDS ? 1000 : 1;
 	size_t added = 0;
 
 	for (; centroids->at < metric->bucket_count && added < WAVEFRONT_CENTROIDS_MAX; centroids->at++) {
-		double middle = histogram_middle(metric->buckets[centroids->at].index);
+		double middle = histogram_middle(metric->unit, metric->buckets[centroids->at].index);
 		double count = count_take(centroids);
 
 		if (!count)
@@ -64,7 +63,7 @@ size_t wavefront_add_centroids(struct wavefront_centroids *centroids, struct tex
 		text_add(text, " #", 2);
 		text_add_number(text, count);
 		text_add(text, " ", 1);
-		text_add_number(text, round_off(middle * scale));
+		text_add_number(text, round_off(middle));
 		added++;
 	}
 	return added;
