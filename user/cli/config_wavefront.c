@@ -17,9 +17,14 @@
 static const char *const limit_names[] = { "service", "proxy", NULL };
 static const char *const histogram_names[] = { "minute", "hour", "day", NULL };
 
+/* The field is push_options.destinations. Whoever reads one forgets what another key said: that is noted. */
 static struct push_options *push_of(void *field)
 {
-	return (void *)((char *)field - offsetof(struct push_options, destinations));
+	struct wavefront_options *options =
+		(void *)((char *)field - offsetof(struct wavefront_options, push.destinations));
+
+	options->said++;
+	return &options->push;
 }
 
 static int proxy_add(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
@@ -50,10 +55,11 @@ static int set_proxies(struct config_scan *scan, const struct config_key *key, c
 {
 	int err = config_check_list(scan, key, node, DESTINATIONS_MAX,
 				    "[\"10.0.0.1:2878\", \"10.0.0.2:2878\"]");
+	struct push_options *push = push_of(field);
 	const yaml_node_t *item;
 
 	for (size_t i = 0; !err && (item = config_scan_item(scan, node, i)); i++)
-		err = proxy_add(scan, key, item, push_of(field));
+		err = proxy_add(scan, key, item, push);
 	return err;
 }
 
@@ -152,8 +158,8 @@ static const char *wavefront_check(const void *options)
 	const struct wavefront_options *wavefront = options;
 	bool has_token = *wavefront->token || *wavefront->token_file;
 
-	if (wavefront->direct && wavefront->push.destination_count > 1)
-		return "url stands alone; a proxy beside it is another element";
+	if (wavefront->said > 1)
+		return "only one of proxy, proxies and url; a second one is another element";
 	if (wavefront->direct && !has_token)
 		return "url needs token_file, or token: \"${WAVEFRONT_TOKEN}\"";
 	if (!wavefront->direct && has_token)

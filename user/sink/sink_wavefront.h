@@ -30,6 +30,7 @@ enum wavefront_histogram {
 struct wavefront_options {
 	struct push_options push; /* destinations: "host:port" for TCP, or http:// and https:// URLs */
 	bool direct;		  /* the destination is the service itself and no proxy */
+	uint32_t said;		  /* how many of its keys named destinations: more than one is an error */
 	char prefix[WAVEFRONT_TEXT_BYTES];
 	char metric_separator[WAVEFRONT_SEPARATOR_BYTES];
 	bool convert_paths; /* '_' in names becomes the separator, unless that is '_' */
