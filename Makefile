@@ -168,7 +168,7 @@ $(OUTPUT)/tests/%.o: tests/%.c $(OUTPUT)/flags
 	$(say) CC $<
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(USER_FLAGS) $(CFLAGS) $(lib_cflags) -Itests/unit \
-		$(if $(filter bpf/% bench/%,$*),-I$(OUTPUT) -I$(OUTPUT)/tests/bpf) -MMD -MP -c $< -o $@
+		$(if $(filter bpf/% bench/%,$*),-I$(OUTPUT) -I$(OUTPUT)/tests/bpf) -I$(OUTPUT)/proto -MMD -MP -c $< -o $@
 
 $(C_TESTS): %: %.o $(LIBRARY_OBJECTS)
 	$(say) LINK $@

@@ -200,7 +200,7 @@ static const struct {
 	  ":2: flush.intervall: unknown key; the nearest known key is flush.interval" },
 	{ "\n\nports: [1]\n", NULL, ":3: ports: unknown key; the nearest known key is capture.statsd.ports" },
 	{ "capture:\n  python: {enabled: true}\n", NULL, ":2: capture.python: unknown key" },
-	{ "outputs: {prometheus: {listen: 'a:1'}}", NULL, ":1: outputs.prometheus: unknown key" },
+	{ "outputs: {statsite: {listen: 'a:1'}}", NULL, ":1: outputs.statsite: unknown key" },
 	{ "flush.interval: 1s\n", NULL,
 	  ":1: flush.interval: unknown key; the nearest known key is flush.interval" },
 	{ "'': 1\n", NULL, ":1: unknown key" },
