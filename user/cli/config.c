@@ -49,6 +49,7 @@ static void config_init(struct config *config)
 	memcpy(&config->names, &format_defaults, sizeof(config->names));
 	config->tags = (struct naming_tags){ true, true, true, true, true };
 	snprintf(config->metric_separator, sizeof(config->metric_separator), ".");
+	config->relay_ring = 8 << 20;
 	config->queue = (struct queue_options){ .memory = 16 << 20 };
 	snprintf(config->runtime_dir, sizeof(config->runtime_dir), "/run/kstatsd");
 	config->shutdown_timeout = 5 * 1000000000ll;
@@ -122,7 +123,7 @@ static int config_check(struct config *config, const struct origins *origins, st
 		return rule_fail(origins, error, "names.legacy_namespace",
 				 "it has no place for the names of names.field_names: telegraf; set it to "
 				 "false");
-	if (!config->table_enabled && !config->graphite_count)
+	if (!config->table_enabled && !config->graphite_count && !config->relay_count)
 		config->table_enabled = true;
 	outputs_resolve(config);
 	return 0;

@@ -17,6 +17,7 @@
 #include "probe/capture.h"
 #include "sink/format.h"
 #include "sink/options.h"
+#include "sink/relay.h"
 #include "sink/sink_graphite.h"
 #include "sink/sink_stdout.h"
 
@@ -61,6 +62,9 @@ struct config {
 	struct stdout_options table;
 	struct graphite_options graphite[OUTPUTS_MAX];
 	size_t graphite_count;
+	struct relay_options relays[OUTPUTS_MAX];
+	size_t relay_count;
+	size_t relay_ring;	    /* bytes: limits.relay_ring */
 	struct queue_options queue; /* of outputs that say nothing else */
 	int64_t jitter;		    /* nanoseconds; flush.jitter */
 	char global_tags[GLOBAL_TAGS_BYTES];

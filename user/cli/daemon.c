@@ -137,6 +137,7 @@ static void daemon_leave(struct daemon *daemon)
 		log_error("%s", error.text);
 	daemon_close_tails(daemon);
 	daemon_close_tops(daemon);
+	daemon_close_relays(daemon);
 	capture_free(daemon->capture);
 	daemon->capture = NULL;
 	daemon->leave_until = clock_read(CLOCK_MONOTONIC) + daemon->config.shutdown_timeout;
@@ -247,6 +248,7 @@ static int daemon_open(struct daemon *daemon, struct error *error)
 		control_new(daemon->base, daemon->config.runtime_dir, control_commands, daemon, error);
 	if (!daemon->control)
 		return -EBUSY;
+	daemon_open_relays(daemon);
 	err = outputs_update(&daemon->outputs, &daemon->config, daemon->base, error);
 	if (!err)
 		err = store_open(daemon, error);
@@ -255,6 +257,9 @@ static int daemon_open(struct daemon *daemon, struct error *error)
 	daemon->capture = capture_new(&daemon->config.capture, daemon->store, error);
 	if (!daemon->capture)
 		return -EIO;
+	err = daemon_update_relays(daemon, error);
+	if (err)
+		return err;
 	if (*daemon->config.console) {
 		daemon->console =
 			console_new(daemon->base, daemon->config.console, daemon_console, daemon, error);
@@ -270,6 +275,7 @@ static void daemon_close(struct daemon *daemon)
 	console_free(daemon->console);
 	daemon_close_tails(daemon);
 	daemon_close_tops(daemon);
+	daemon_close_relays(daemon);
 	capture_free(daemon->capture);
 	store_free(daemon->store);
 	naming_free(daemon->naming);

@@ -241,7 +241,7 @@ static int daemon_reconfigure(struct daemon *daemon, const struct config *next, 
 		log_set_level(daemon->config.log_level);
 	if (beat)
 		daemon_reschedule(daemon);
-	return 0;
+	return daemon_update_relays(daemon, error);
 }
 
 json_t *daemon_answer_reload(void *context)

@@ -22,6 +22,8 @@ static const struct output_kind {
 	  offsetof(struct config, table_enabled), sink_stdout_new },
 	{ offsetof(struct config, graphite), sizeof(struct graphite_options),
 	  offsetof(struct config, graphite_count), 0, sink_graphite_new },
+	{ offsetof(struct config, relays), sizeof(struct relay_options), offsetof(struct config, relay_count),
+	  0, sink_relay_new },
 };
 
 /* What an output is made from. The options are compared as bytes. */
@@ -121,8 +123,10 @@ static void outputs_retire(struct outputs *outputs, const struct output_plan *pl
 
 		for (size_t i = 0; i < count; i++)
 			wanted |= plans_equal(&output->plan, &plans[i]);
-		if (!wanted && !output->retired)
-			output->retired = clock_read(CLOCK_MONOTONIC);
+		if (wanted || output->retired)
+			continue;
+		output->retired = clock_read(CLOCK_MONOTONIC);
+		sink_retire(output->sink);
 	}
 }
 
@@ -134,6 +138,7 @@ int outputs_update(struct outputs *outputs, const struct config *config, struct 
 		.base = base,
 		.names = &outputs->names,
 		.state_dir = "",
+		.relays = &outputs->relays,
 	};
 	struct output_plan plans[PLANS_MAX];
 	size_t count = plans_make(config, plans);

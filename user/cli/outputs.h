@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include "cli/config.h"
 #include "sink/format.h"
+#include "sink/relay.h"
 #include "sink/sink.h"
 
 struct event_base;
@@ -22,6 +23,7 @@ struct store;
 struct outputs {
 	struct output *first;
 	struct format_options names; /* the sinks point here: not to be moved */
+	struct relay_feed relays;    /* the same */
 };
 
 /*

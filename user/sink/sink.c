@@ -23,6 +23,12 @@ void sink_hurry(struct sink *sink)
 		sink->operations->hurry(sink);
 }
 
+void sink_retire(struct sink *sink)
+{
+	if (sink->operations->retire)
+		sink->operations->retire(sink);
+}
+
 void sink_stats(const struct sink *sink, struct sink_stats *stats)
 {
 	*stats = (struct sink_stats){};
