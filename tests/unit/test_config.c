@@ -57,6 +57,9 @@ static void describe(const struct config *config, char *text, size_t size)
 		used += (size_t)snprintf(text + used, size - used, " u%s", config->capture.unix_paths[i]);
 	used += (size_t)snprintf(text + used, size - used, " t%d%d", config->table_enabled,
 				 config->table.format);
+	for (size_t i = 0; i < config->relay_count; i++)
+		used += (size_t)snprintf(text + used, size - used, " r%s/%zu/%lld", config->relays[i].address,
+					 config->relays[i].batch_bytes, (long long)config->relays[i].delay);
 	for (size_t i = 0; i < config->graphite_count; i++)
 		used += (size_t)snprintf(text + used, size - used, " %s/%zu",
 					 config->graphite[i].push.destinations[0],
@@ -97,6 +100,8 @@ static const struct {
 	{ "outputs:\n  graphite:\n    - address: '[::1]:2003'\n      queue: {memory: 1MiB}\n    - address: b:1\n",
 	  NULL, DEFAULTS "t00 [::1]:2003/1048576 b:1/16777216" },
 	{ "outputs: {graphite: [{address: 'h:2003'}]}", "outputs.graphite=[]", DEFAULTS "t10" },
+	{ "outputs: {relay: [{address: 'h:1'}, {address: 'h:2', batch: {bytes: 99}, delay: 1ms}]}", NULL,
+	  DEFAULTS "t00 rh:1/1432/100000000 rh:2/99/1000000" },
 	{ "", "outputs.graphite=[{address: \"127.0.0.1:2003\"}]", DEFAULTS "t00 127.0.0.1:2003/16777216" },
 	{ "capture: {statsd: {tcp: true, unix: [/run/a, '@b']}}", NULL,
 	  "10000 1 p8125 auto 0 histogram q90 tcp u/run/a u@b t10" },
@@ -280,6 +285,16 @@ static const struct {
 	{ "outputs: {stdout: {format: xml}}", NULL,
 	  ":1: outputs.stdout.format: 'xml' is not one of: table, graphite, json" },
 	{ "outputs: {graphite: [{}]}", NULL, ":1: outputs.graphite: element 0 has no address" },
+	{ "outputs: {relay: [{delay: 1s}]}", NULL, ":1: outputs.relay: element 0 has no address" },
+	{ "outputs: {relay: [{address: nowhere}]}", NULL,
+	  ":1: outputs.relay[0].address: 'nowhere' is not host:port, such as 127.0.0.1:2003 or [::1]:2003" },
+	{ "outputs: {relay: [{address: 'a:1'}, {address: 'a:1', delay: 1s}]}", NULL,
+	  ":1: outputs.relay: a:1 stands here twice" },
+	{ "outputs: {relay: [{address: 'a:1', delay: 11s}]}", NULL,
+	  ":1: outputs.relay[0].delay: 11s is not between 0.001s and 10s" },
+	{ "outputs: {relay: [{address: 'a:1', batch: {bytes: 65508}}]}", NULL,
+	  ":1: outputs.relay[0].batch.bytes: 65508 is not between 0 KiB and 64 KiB" },
+	{ "limits: {relay_ring: 20000}", NULL, ":1: limits.relay_ring: 20000 bytes is not a power of two" },
 	{ "outputs:\n  graphite:\n  - address: nowhere\n", NULL,
 	  ":3: outputs.graphite[0].address: 'nowhere' is not host:port, such as 127.0.0.1:2003 or [::1]:2003" },
 	{ "outputs: {graphite: [{address: 'h:70000'}]}", NULL,

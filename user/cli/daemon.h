@@ -134,6 +134,8 @@ void daemon_close_tops(struct daemon *daemon);
 void daemon_open_relays(struct daemon *daemon);
 /* Captured datagrams to the relays among the outputs, whenever those changed. Negative errno: nothing is relayed. */
 int daemon_update_relays(struct daemon *daemon, struct error *error);
+/* Hands what was captured so far to the relays that there are. */
+void daemon_feed_relays(struct daemon *daemon);
 /* The last datagrams. */
 void daemon_close_relays(struct daemon *daemon);
 

@@ -218,6 +218,7 @@ static int daemon_reconfigure(struct daemon *daemon, const struct config *next, 
 	struct naming *naming = names_load(next, error);
 	int err;
 
+	daemon_feed_relays(daemon);
 	if (!naming)
 		return -EINVAL;
 	err = store_tune(daemon->store, next);

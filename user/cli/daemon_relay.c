@@ -184,18 +184,25 @@ void daemon_open_relays(struct daemon *daemon)
 	daemon->outputs.relays.context = daemon;
 }
 
+void daemon_feed_relays(struct daemon *daemon)
+{
+	size_t taken;
+
+	if (!daemon->relaying || !daemon->relaying->ring)
+		return;
+	/* A call takes a part of the ring. */
+	for (taken = 0; taken <= daemon->config.relay_ring; taken += CAPTURE_RELAY_BYTES)
+		relays_consume(daemon);
+}
+
 void daemon_close_relays(struct daemon *daemon)
 {
 	struct relaying *relaying = daemon->relaying;
 
 	if (!relaying)
 		return;
-	if (relaying->ring) {
-		/* A call takes a part of the ring. */
-		for (size_t taken = 0; taken <= daemon->config.relay_ring; taken += CAPTURE_RELAY_BYTES)
-			relays_consume(daemon);
-		relay_feed_finish(&daemon->outputs.relays);
-	}
+	daemon_feed_relays(daemon);
+	relay_feed_finish(&daemon->outputs.relays);
 	relays_stop(daemon);
 	event_free(relaying->look);
 	free(relaying);

@@ -9,6 +9,7 @@
 #include "core/store.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "sink/encoder.h"
 
 /* A kind of outputs: where its options lie in the configuration, and who makes the sink. */
 static const struct output_kind {
@@ -37,6 +38,7 @@ struct output {
 	struct output_plan plan; /* with a copy of the options */
 	struct sink *sink;
 	struct sink_stats counted; /* what outputs_count_self() has exported */
+	uint64_t *own_counted;	   /* the same of the sink's own counters */
 	int64_t retired;	   /* CLOCK_MONOTONIC; 0: in use */
 };
 
@@ -91,6 +93,7 @@ static void output_free(struct output *output)
 {
 	sink_free(output->sink);
 	free((void *)output->plan.options);
+	free(output->own_counted);
 	free(output);
 }
 
@@ -217,6 +220,29 @@ bool outputs_gone(const struct outputs *outputs)
 	return outputs->first && !left;
 }
 
+/* The same for the counters that only this kind of sinks has. */
+static int output_count_own(struct output *output, const struct sink_stats *now, struct store *store,
+			    unsigned int window, bool tell)
+{
+	int err = 0;
+
+	if (!output->own_counted)
+		output->own_counted = calloc(now->count_count + 1, sizeof(*output->own_counted));
+	if (!output->own_counted)
+		return -ENOMEM;
+	for (size_t i = 0; !err && i < now->count_count; i++) {
+		const struct sink_count *count = &now->counts[i];
+		char name[128];
+
+		snprintf(name, sizeof(name), "kstatsd.sinks.%s.%s", now->kind, count->name);
+		if (tell)
+			err = store_count_self(store, window, name, count->value - output->own_counted[i]);
+		if (!err)
+			output->own_counted[i] = count->value;
+	}
+	return err;
+}
+
 int outputs_count_self(struct outputs *outputs, struct store *store, unsigned int window, bool tell)
 {
 	int err = 0;
@@ -236,6 +262,7 @@ int outputs_count_self(struct outputs *outputs, struct store *store, unsigned in
 			if (!err)
 				*counted = total;
 		}
+		err = err ?: output_count_own(output, &now, store, window, tell);
 	}
 	return err;
 }
