@@ -61,7 +61,7 @@ parse_inline int parse_type(struct scratch *s)
 		s->line.type = METRIC_COUNTER;
 	} else if (first == 'm' && second == 's') {
 		s->line.type = METRIC_TIMER;
-		s->line.is_ms = 1;
+		s->line.unit = UNIT_MILLISECONDS;
 		len = 2;
 	} else if (first == 'g') {
 		s->line.type = METRIC_GAUGE;

@@ -58,9 +58,9 @@ static __always_inline bool fold_counter(struct run *run, struct scratch *s, __u
 }
 
 /* Adds to a bucket. False: the map is full. */
-static __always_inline bool fold_bucket(struct run *run, void *map, __u32 cell, __s64 value, __u64 amount)
+static __always_inline bool fold_bucket(struct run *run, void *map, __u32 cell, __s16 index, __u64 amount)
 {
-	struct bucket_key key = { .cell = cell, .index = bucket_index(value), .cpu = run->cpu };
+	struct bucket_key key = { .cell = cell, .index = index, .cpu = run->cpu };
 	__u64 *times;
 
 	times = bpf_map_lookup_elem(map, &key);
@@ -109,13 +109,15 @@ static __always_inline bool fold_summary(struct run *run, struct scratch *s, __u
 	__u64 times = weighted_timers ? s->line.weight : 1;
 	struct timer_cell *timer;
 	struct wide squares;
+	__s16 bucket;
 
 	timer = bpf_map_lookup_elem(&timers, &index);
 	if (!timer || !within(value, TIMER_VALUE_MAX) || timer->squares_hi > SQUARES_HI_MAX ||
 	    times > TIMER_WEIGHT_MAX)
 		return false;
-	if (!(run->window ? fold_bucket(run, &buckets_1, cell, value, times)
-			  : fold_bucket(run, &buckets_0, cell, value, times)))
+	bucket = bucket_index(s->line.unit, value);
+	if (!(run->window ? fold_bucket(run, &buckets_1, cell, bucket, times)
+			  : fold_bucket(run, &buckets_0, cell, bucket, times)))
 		return false;
 	squares = wide_square(value < 0 ? -value : value);
 	if (weighted_timers)

@@ -43,7 +43,7 @@ enum metric_type {
 	METRIC_TYPES,
 };
 
-/* What a timer's values are, by the type they were sent with. */
+/* What a timer's values are, by the type they were sent with; of other types UNIT_NONE. */
 enum timer_unit {
 	UNIT_NONE,	   /* h, d */
 	UNIT_MILLISECONDS, /* ms */
@@ -55,12 +55,13 @@ enum timer_unit {
  * probing. Everything but the tag is written once, before the entry is live.
  */
 struct series_entry {
-	__u64 tag;	/* hash of type, name and tags; the lowest bits: enum entry_state */
+	__u64 tag;	/* hash of type, unit, name and tags; the lowest bits: enum entry_state */
 	__u32 cell;	/* index among the cells of its type */
 	__u16 name_len; /* bytes, without padding */
 	__u16 tags_len; /* bytes; 0: no tags. Text after "|#", as sent */
 	__u8 type;	/* enum metric_type */
-	__u8 pad[7];
+	__u8 unit;	/* enum timer_unit: a timer sent in two units has two cells */
+	__u8 pad[6];
 	__u8 key[KEY_BYTES]; /* name at 0, tags at the next multiple of 8 behind the name */
 };
 
@@ -125,7 +126,7 @@ struct set_cell {
 /* Key of a histogram bucket: how often values of one series fell there on one CPU. */
 struct bucket_key {
 	__u32 cell;  /* timer cell index, as in series */
-	__s16 index; /* bucket.h */
+	__s16 index; /* bucket.h, of the cell's unit */
 	__u16 cpu;
 };
 

@@ -117,7 +117,7 @@ parse_inline int parse_observation(struct scratch *s)
 	s->line.tags.len = 0;
 	s->line.weight = 1;
 	s->line.wide = 0;
-	s->line.is_ms = 0;
+	s->line.unit = UNIT_NONE;
 	result = parse_value(s);
 	if (result)
 		return result;
@@ -149,7 +149,7 @@ parse_inline int check_value(struct scratch *s)
 	}
 	if (line->wide & WIDE_VALUE)
 		return is_number_start(s) ? PARSE_OK : parse_reject(s, LEDGER_LINES_VALUE);
-	if (line->is_ms && line->sign == '-' && line->value)
+	if (line->unit == UNIT_MILLISECONDS && line->sign == '-' && line->value)
 		return parse_reject(s, LEDGER_LINES_VALUE);
 	return PARSE_OK;
 }

@@ -72,7 +72,7 @@ struct statsd_line {
 	__u8 sign;	  /* '+', '-' or 0, as written */
 	__u8 wide;
 	__u8 reason; /* enum ledger_counter, if rejected */
-	__u8 is_ms;  /* "ms", which may not be negative, as opposed to "h" and "d" */
+	__u8 unit;   /* enum timer_unit: "ms", which may not be negative, as opposed to "h" and "d" */
 	__u8 pad[3];
 	__u32 count;  /* digits just read */
 	__u64 number; /* what they make */

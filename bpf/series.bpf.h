@@ -4,7 +4,7 @@
  *
  * A hash table in one array, so that a program and the daemon both reach it without a call:
  *
- *     hash of type, name, tags -> home
+ *     hash of type, unit, name, tags -> home
  *     series:  ... | live | live | retired | live | free | ...
  *                    ^ tags compared, entry by entry, up to a free one; then the bytes
  *
@@ -72,7 +72,8 @@ static __always_inline __u64 hash_text(__u64 hash, const struct scratch *s, cons
 static __always_inline __u64 hash_series(const struct scratch *s)
 {
 	const struct statsd_line *line = &s->line;
-	__u64 hash = key_seed[1] ^ ((__u64)line->type << 32 | line->name.len << 16 | line->tags.len);
+	__u64 kind = (__u64)line->unit << 40 | (__u64)line->type << 32;
+	__u64 hash = key_seed[1] ^ (kind | line->name.len << 16 | line->tags.len);
 
 	hash = hash_text(hash, s, &line->name);
 	if (line->tags.len)
@@ -128,7 +129,7 @@ static __always_inline bool same_series(const struct series_entry *entry, const 
 	const struct statsd_line *line = &s->line;
 
 	if (entry->name_len != line->name.len || entry->tags_len != line->tags.len ||
-	    entry->type != line->type)
+	    entry->type != line->type || entry->unit != line->unit)
 		return false;
 	if (!same_text(s, &line->name, entry, 0))
 		return false;
@@ -204,6 +205,7 @@ static __noinline __u32 series_enter(struct scratch *s, __u64 tag, __u32 index)
 	}
 	entry->cell = cell;
 	entry->type = type;
+	entry->unit = s->line.unit;
 	entry->name_len = s->line.name.len;
 	entry->tags_len = s->line.tags.len;
 	copy_text(s, &s->line.name, entry, 0);

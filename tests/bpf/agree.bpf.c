@@ -19,6 +19,7 @@ struct {
 } parsed SEC(".maps");
 
 int result;
+__u32 bucket_unit;
 __s64 bucket_value;
 __s32 bucket_result;
 __u64 hash_key[2];
@@ -38,7 +39,7 @@ int run_parse(struct __sk_buff *skb)
 SEC("socket")
 int run_bucket(struct __sk_buff *skb)
 {
-	bucket_result = bucket_index(bucket_value);
+	bucket_result = bucket_index(bucket_unit, bucket_value);
 	return 0;
 }
 

@@ -111,6 +111,7 @@ static void test_random_lines(void **state)
 
 static void test_buckets(void **state)
 {
+	enum timer_unit unit;
 	int64_t value;
 	int n;
 
@@ -122,9 +123,12 @@ static void test_buckets(void **state)
 			value = -value;
 		if (n % 5 == 0)
 			value = (int64_t)MICROS << (n % 40);
-		skeleton->bss->bucket_value = value;
-		run_in_kernel(skeleton->progs.run_bucket);
-		assert_int_equal(skeleton->bss->bucket_result, bucket_index(value));
+		for (unit = 0; unit < TIMER_UNITS; unit++) {
+			skeleton->bss->bucket_unit = unit;
+			skeleton->bss->bucket_value = value;
+			run_in_kernel(skeleton->progs.run_bucket);
+			assert_int_equal(skeleton->bss->bucket_result, bucket_index(unit, value));
+		}
 	}
 }
 

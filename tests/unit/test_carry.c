@@ -73,7 +73,8 @@ static void fold_summary(struct series *series, unsigned int window, const struc
 					 .min = micros,
 					 .max = micros };
 
-	assert_int_equal(series_fold_bucket(series, window, bucket_index(micros), 1), 0);
+	assert_int_equal(series_fold_bucket(series, window, UNIT_NONE, bucket_index(UNIT_NONE, micros), 1),
+			 0);
 	series_fold_timer(series, window, &sums);
 }
 
@@ -98,11 +99,12 @@ static void step_take(struct store *store, unsigned int window, const struct ste
 		series_add_counter(series, window, value / 1024, step->weight);
 		break;
 	case 2:
-		assert_int_equal(series_add_timer(series, window, value / 8, step->weight), 0);
+		assert_int_equal(series_add_timer(series, window, UNIT_NONE, value / 8, step->weight), 0);
 		break;
 	case 3:
 		if (exact)
-			assert_int_equal(series_fold_sample(series, window, step->value * MICROS, 1), 0);
+			assert_int_equal(
+				series_fold_sample(series, window, UNIT_NONE, step->value * MICROS, 1), 0);
 		else
 			fold_summary(series, window, step);
 		break;
@@ -287,8 +289,8 @@ static void fill(struct store *store, unsigned int window)
 	series_add_counter(series_of(store, METRIC_COUNTER, "a.x"), window, 1, 1);
 	series_add_counter(tagged, window, 3, 1);
 	series_add_counter(series_of(store, METRIC_COUNTER, "a.y.z"), window, 4, 1);
-	assert_int_equal(series_add_timer(series_of(store, METRIC_TIMER, "t"), window, 9, 1), 0);
-	assert_int_equal(series_add_timer(series_of(store, METRIC_TIMER, "t"), window, 5, 1), 0);
+	assert_int_equal(series_add_timer(series_of(store, METRIC_TIMER, "t"), window, UNIT_NONE, 9, 1), 0);
+	assert_int_equal(series_add_timer(series_of(store, METRIC_TIMER, "t"), window, UNIT_NONE, 5, 1), 0);
 	series_set_gauge(series_of(store, METRIC_GAUGE, "g"), window, 7);
 	assert_int_equal(series_fold_member(series_of(store, METRIC_SET, "s"), window, hash), 0);
 }

@@ -52,7 +52,7 @@ static void observe(struct store *store, unsigned int window, enum metric_type t
 		series_add_counter(series, window, 5, 1);
 		break;
 	case METRIC_TIMER:
-		assert_int_equal(series_add_timer(series, window, 320, 10), 0);
+		assert_int_equal(series_add_timer(series, window, UNIT_NONE, 320, 10), 0);
 		break;
 	case METRIC_GAUGE:
 		series_adjust_gauge(series, window, 5);

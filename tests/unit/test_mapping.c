@@ -15,7 +15,9 @@
 #include <time.h>
 #include <cmocka.h>
 #include "cli/mapping_file.h"
+#include "core/histogram.h"
 #include "core/ingest.h"
+#include "core/mapping.h"
 #include "core/naming.h"
 #include "core/snapshot.h"
 #include "core/store.h"
@@ -507,6 +509,21 @@ static void assert_near(double got, double want)
 		fail_msg("%.17g is not %.17g", got, want);
 }
 
+/* Of the values 1 to 10, scaled: one in each bucket, in order. */
+static void assert_buckets(const struct metric *metric)
+{
+	double scale = metric->rule->scale, value;
+
+	assert_int_equal(metric->unit, UNIT_MILLISECONDS);
+	assert_int_equal(metric->bucket_count, 10);
+	for (int i = 0; i < 10; i++) {
+		value = scale * (scale < 0 ? 10 - i : i + 1);
+		assert_true(metric->buckets[i].count == 1);
+		assert_true(fabs(histogram_middle(metric->unit, metric->buckets[i].index) - value) <=
+			    0.0111 * fabs(value));
+	}
+}
+
 /* Through the store: values are scaled in the snapshot, what is dropped is counted and not there. */
 static void test_store(void **state)
 {
@@ -517,6 +534,7 @@ static void test_store(void **state)
 		.set_exact_max = 10,
 		.percentiles = percentiles,
 		.percentile_count = 2,
+		.keep_buckets = true,
 	};
 	struct store *store = store_new(&options);
 	struct naming *naming = naming_of(
@@ -528,8 +546,10 @@ static void test_store(void **state)
 	(void)state;
 	store_set_naming(store, naming);
 	for (int i = 1; i <= 10; i++) {
-		series_add_timer(store_series(store, METRIC_TIMER, "t.time", 6, "", 0), 0, i, 1);
-		series_add_timer(store_series(store, METRIC_TIMER, "n.time", 6, "", 0), 0, i, 1);
+		series_add_timer(store_series(store, METRIC_TIMER, "t.time", 6, "", 0), 0, UNIT_MILLISECONDS,
+				 i, 1);
+		series_add_timer(store_series(store, METRIC_TIMER, "n.time", 6, "", 0), 0, UNIT_MILLISECONDS,
+				 i, 1);
 		series_add_counter(store_series(store, METRIC_COUNTER, "d.a", 3, "", 0), 0, i, 1);
 	}
 	series_add_counter(store_series(store, METRIC_COUNTER, "d.b", 3, "", 0), 0, 1, 1);
@@ -548,6 +568,9 @@ static void test_store(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		metric = metric_find(snapshot, METRIC_TIMER, "time") + i;
 		assert_string_equal(metric->name, "time");
+		assert_string_equal(metric->rule->name, "$1");
+		assert_true(metric->rule->scale == (metric->timer.sum < 0 ? -2 : 0.001));
+		assert_buckets(metric);
 		if (metric->timer.sum < 0) {
 			assert_near(metric->timer.sum, -110);
 			assert_near(metric->timer.sum_squares, 4 * 385);
@@ -578,6 +601,50 @@ static void test_store(void **state)
 	snapshot_free(snapshot);
 	store_free(store);
 	naming_free(naming);
+}
+
+/* What a snapshot says of one name, and a value with a time of its own: NULL, or the name of the rule. */
+static void assert_rules(struct store *store, unsigned int window, const char *want)
+{
+	struct snapshot *snapshot = store_close(store, window, 100, 1);
+
+	assert_int_equal(snapshot->count, 2);
+	for (size_t i = 0; i < 2; i++) {
+		const struct mapping_rule *rule = snapshot->metrics[i].rule;
+
+		assert_true(want ? rule && !strcmp(rule->name, want) : !rule);
+	}
+	snapshot_free(snapshot);
+}
+
+/* A metric has the rule of its name, until the naming that it is of goes. */
+static void test_rules(void **state)
+{
+	struct naming *naming = naming_of(MAPPINGS RULE("a.*", "x")), *next;
+	struct store_options options = { .series_max = 10, .set_exact_max = 10 };
+	static const char lines[] = "a.b:1|c\na.b:2|c|T1", other[] = "n:1|c\nn:2|c|T1";
+	struct store *store = store_new(&options);
+	struct ingest *ingest = ingest_new(store);
+	struct ledger ledger = {};
+
+	(void)state;
+	store_set_naming(store, naming);
+	ingest_lines(ingest, 0, lines, sizeof(lines) - 1, &ledger);
+	assert_rules(store, 0, "x");
+	ingest_lines(ingest, 0, other, sizeof(other) - 1, &ledger);
+	assert_rules(store, 0, NULL);
+	/* what an open window holds of the old naming has no rule left */
+	ingest_lines(ingest, 1, lines, sizeof(lines) - 1, &ledger);
+	next = naming_of(MAPPINGS RULE("a.*", "${1}"));
+	store_set_naming(store, next);
+	naming_free(naming);
+	assert_rules(store, 1, NULL);
+	ingest_lines(ingest, 0, lines, sizeof(lines) - 1, &ledger);
+	assert_rules(store, 0, "${1}");
+	assert_int_equal(ledger.n[LEDGER_LINES_ACCEPTED], 8);
+	ingest_free(ingest);
+	store_free(store);
+	naming_free(next);
 }
 
 /* What is dropped goes on with the window. And what the daemon says of itself is not mapped. */
@@ -618,7 +685,7 @@ int main(void)
 		cmocka_unit_test(test_refused),	      cmocka_unit_test(test_warnings),
 		cmocka_unit_test(test_carried),	      cmocka_unit_test(test_once_for_a_line),
 		cmocka_unit_test(test_runaway),	      cmocka_unit_test(test_speed),
-		cmocka_unit_test(test_store),
+		cmocka_unit_test(test_store),	      cmocka_unit_test(test_rules),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

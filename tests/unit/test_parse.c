@@ -32,6 +32,7 @@ static void check_case(const struct parse_case *want)
 		return;
 	assert_int_equal(line->type, want->type);
 	assert_int_equal(line->wide, want->wide);
+	assert_int_equal(line->unit, strstr(want->line, "ms") ? UNIT_MILLISECONDS : UNIT_NONE);
 	if (!want->wide) {
 		assert_int_equal(line->value, want->value);
 		assert_int_equal(line->weight, want->weight);

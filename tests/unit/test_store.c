@@ -144,7 +144,7 @@ static void test_windows_are_apart(void **state)
 
 	series_fold_counter(hits, 0, 1 * MICROS);
 	series_fold_counter(hits, 1, 2 * MICROS);
-	assert_int_equal(series_add_timer(load, 1, 5, 1), 0);
+	assert_int_equal(series_add_timer(load, 1, UNIT_NONE, 5, 1), 0);
 	series_fold_counter(hits, 0, 4 * MICROS);
 	snapshot = close_window(*state, 0);
 	assert_int_equal(snapshot->count, 1);
@@ -172,9 +172,9 @@ static void test_timer(void **state)
 	const struct metric *metric;
 
 	series_fold_timer(load, 0, &sums);
-	assert_int_equal(series_fold_bucket(load, 0, bucket_index(1 * MICROS), 1), 0);
-	assert_int_equal(series_fold_bucket(load, 0, bucket_index(2 * MICROS), 1), 0);
-	assert_int_equal(series_add_timer(load, 0, 3, 0.5), 0);
+	assert_int_equal(series_fold_bucket(load, 0, UNIT_NONE, bucket_index(UNIT_NONE, 1 * MICROS), 1), 0);
+	assert_int_equal(series_fold_bucket(load, 0, UNIT_NONE, bucket_index(UNIT_NONE, 2 * MICROS), 1), 0);
+	assert_int_equal(series_add_timer(load, 0, UNIT_NONE, 3, 0.5), 0);
 	snapshot = close_window(*state, 0);
 	metric = find(snapshot, METRIC_TIMER, "load");
 	assert_non_null(metric);
@@ -198,8 +198,8 @@ static void test_exact_timer(void **state)
 
 	(void)state;
 	for (int i = 100; i > 0; i--)
-		assert_int_equal(series_fold_sample(load, 0, i * 1234567ll, 2), 0);
-	assert_int_equal(series_add_timer(load, 0, 1e-9, 1), 0);
+		assert_int_equal(series_fold_sample(load, 0, UNIT_NONE, i * 1234567ll, 2), 0);
+	assert_int_equal(series_add_timer(load, 0, UNIT_NONE, 1e-9, 1), 0);
 	snapshot = close_window(store, 0);
 	assert_int_equal(snapshot->metrics[0].timer.samples, 101);
 	assert_double(snapshot->metrics[0].timer.count, 201);
@@ -222,9 +222,9 @@ static void test_sampled_times(void **state)
 
 	(void)state;
 	assert_int_equal(store_set_percentiles(store, wanted, 2), 0);
-	assert_int_equal(series_add_timer(a, 0, 100, 20), 0);
-	assert_int_equal(series_fold_sample(a, 0, 200 * MICROS, 20), 0);
-	assert_int_equal(series_add_timer(a, 0, 300, 10), 0);
+	assert_int_equal(series_add_timer(a, 0, UNIT_NONE, 100, 20), 0);
+	assert_int_equal(series_fold_sample(a, 0, UNIT_NONE, 200 * MICROS, 20), 0);
+	assert_int_equal(series_add_timer(a, 0, UNIT_NONE, 300, 10), 0);
 	snapshot = close_window(store, 0);
 	metric = snapshot->metrics;
 	assert_double(metric->timer.count, 50);
@@ -272,7 +272,7 @@ static void check_bins(bool exact)
 	for (size_t i = 0; i < BINNED; i++)
 		for (size_t j = 0; j < binned[i].count; j++)
 			assert_int_equal(series_add_timer(series_of(store, METRIC_TIMER, binned[i].name), 0,
-							  binned[i].values[j], 10),
+							  UNIT_NONE, binned[i].values[j], 10),
 					 0);
 	snapshot = close_window(store, 0);
 	for (size_t i = 0; i < BINNED; i++) {
@@ -319,14 +319,18 @@ static void test_weighted(void **state)
 		const struct metric *metric;
 
 		if (exact) {
-			assert_int_equal(series_fold_sample(load, 0, 10 * MICROS, 2), 0);
-			assert_int_equal(series_fold_sample(load, 0, 30 * MICROS, 5), 0);
+			assert_int_equal(series_fold_sample(load, 0, UNIT_NONE, 10 * MICROS, 2), 0);
+			assert_int_equal(series_fold_sample(load, 0, UNIT_NONE, 30 * MICROS, 5), 0);
 		} else {
 			series_fold_timer(load, 0, &sums);
-			assert_int_equal(series_fold_bucket(load, 0, bucket_index(10 * MICROS), 2), 0);
-			assert_int_equal(series_fold_bucket(load, 0, bucket_index(30 * MICROS), 5), 0);
+			assert_int_equal(series_fold_bucket(load, 0, UNIT_NONE,
+							    bucket_index(UNIT_NONE, 10 * MICROS), 2),
+					 0);
+			assert_int_equal(series_fold_bucket(load, 0, UNIT_NONE,
+							    bucket_index(UNIT_NONE, 30 * MICROS), 5),
+					 0);
 		}
-		assert_int_equal(series_add_timer(load, 0, 50, 3), 0);
+		assert_int_equal(series_add_timer(load, 0, UNIT_NONE, 50, 3), 0);
 		snapshot = close_window(store, 0);
 		metric = snapshot->metrics;
 		assert_double(metric->timer.count, 10);
@@ -361,8 +365,8 @@ static void test_percentile_limit(void **state)
 
 	(void)state;
 	for (int i = 10000; i > 0; i--)
-		assert_int_equal(i % 2 ? series_add_timer(load, 0, i, 1)
-				       : series_fold_sample(load, 0, (int64_t)i * MICROS, 1),
+		assert_int_equal(i % 2 ? series_add_timer(load, 0, UNIT_NONE, i, 1)
+				       : series_fold_sample(load, 0, UNIT_NONE, (int64_t)i * MICROS, 1),
 				 0);
 	snapshot = close_window(store, 0);
 	metric = snapshot->metrics;
@@ -652,7 +656,8 @@ static void test_snapshot_outlives(void **state)
 	struct snapshot *snapshot, *other;
 
 	(void)state;
-	assert_int_equal(series_add_timer(store_series(store, METRIC_TIMER, "load", 4, "k:v", 3), 0, 5, 1),
+	assert_int_equal(series_add_timer(store_series(store, METRIC_TIMER, "load", 4, "k:v", 3), 0,
+					  UNIT_NONE, 5, 1),
 			 0);
 	snapshot = close_window(store, 0);
 	other = snapshot_ref(snapshot);
@@ -671,7 +676,7 @@ static void test_percentiles_change(void **state)
 	static const double others[] = { 50, -10, 99.9 };
 	struct snapshot *snapshot;
 
-	assert_int_equal(series_add_timer(series_of(*state, METRIC_TIMER, "load"), 0, 5, 1), 0);
+	assert_int_equal(series_add_timer(series_of(*state, METRIC_TIMER, "load"), 0, UNIT_NONE, 5, 1), 0);
 	assert_int_equal(store_set_percentiles(*state, others, 3), 0);
 	snapshot = close_window(*state, 0);
 	assert_int_equal(snapshot->percentile_count, 3);
@@ -679,7 +684,7 @@ static void test_percentiles_change(void **state)
 	assert_double(snapshot->metrics[0].percentiles[2].boundary, 5);
 	snapshot_free(snapshot);
 	assert_int_equal(store_set_percentiles(*state, NULL, 0), 0);
-	assert_int_equal(series_add_timer(series_of(*state, METRIC_TIMER, "load"), 0, 5, 1), 0);
+	assert_int_equal(series_add_timer(series_of(*state, METRIC_TIMER, "load"), 0, UNIT_NONE, 5, 1), 0);
 	snapshot = close_window(*state, 0);
 	assert_int_equal(snapshot->percentile_count, 0);
 	assert_double(snapshot->metrics[0].timer.sum, 5);

@@ -222,6 +222,7 @@ static int store_open(struct daemon *daemon, struct error *error)
 		.weighted_timers = config->capture.weighted_timers,
 		.percentile_limit = config->percentile_limit,
 		.idle = config->idle,
+		.keep_buckets = outputs_want_buckets(config),
 		.bin_rules = config->bin_rules,
 		.bin_rule_count = config->bin_rule_count,
 	};

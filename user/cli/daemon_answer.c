@@ -236,6 +236,7 @@ static int daemon_reconfigure(struct daemon *daemon, const struct config *next, 
 	daemon->next_naming = naming;
 	config_update(&daemon->config, next, restart, RESTART_KEYS_BYTES);
 	store_set_idle(daemon->store, &daemon->config.idle);
+	store_set_buckets(daemon->store, outputs_want_buckets(&daemon->config));
 	store_set_percentile_limit(daemon->store, daemon->config.percentile_limit);
 	capture_set_ports(daemon->capture, daemon->config.capture.ports, daemon->config.capture.port_count);
 	if (!daemon->verbose)

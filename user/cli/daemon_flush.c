@@ -91,12 +91,12 @@ int daemon_flush(struct daemon *daemon, enum flush_reason reason, struct error *
 				"cannot compute a window: out of memory; it is kept for later");
 		goto out_failed;
 	}
-	daemon_rename(daemon);
 	daemon->last_flush.timestamp = timestamp;
 	daemon->last_flush.seconds = seconds;
 	daemon->last_flush.metrics = snapshot->count;
 	outputs_deliver(&daemon->outputs, snapshot, daemon->config.shutdown_timeout);
 	snapshot_free(snapshot);
+	daemon_rename(daemon); /* only now: the snapshot has rules of the mapping in it */
 	return 0;
 
 out_failed:

@@ -18,13 +18,14 @@ static const struct output_kind {
 	size_t enabled;	   /* where the bool lies */
 	struct sink *(*create)(const struct sink_environment *environment, const void *options,
 			       struct error *error);
+	bool wants_buckets; /* of timers, in snapshots */
 } kinds[] = {
 	{ offsetof(struct config, table), sizeof(struct stdout_options), 0,
-	  offsetof(struct config, table_enabled), sink_stdout_new },
+	  offsetof(struct config, table_enabled), sink_stdout_new, false },
 	{ offsetof(struct config, graphite), sizeof(struct graphite_options),
-	  offsetof(struct config, graphite_count), 0, sink_graphite_new },
+	  offsetof(struct config, graphite_count), 0, sink_graphite_new, false },
 	{ offsetof(struct config, relays), sizeof(struct relay_options), offsetof(struct config, relay_count),
-	  0, sink_relay_new },
+	  0, sink_relay_new, false },
 };
 
 /* What an output is made from. The options are compared as bytes. */
@@ -197,6 +198,17 @@ void outputs_deliver(struct outputs *outputs, struct snapshot *snapshot, int64_t
 			sink_deliver(output->sink, snapshot);
 		link = &output->next;
 	}
+}
+
+bool outputs_want_buckets(const struct config *config)
+{
+	struct output_plan plans[PLANS_MAX];
+	size_t count = plans_make(config, plans);
+
+	for (size_t i = 0; i < count; i++)
+		if (plans[i].kind->wants_buckets)
+			return true;
+	return false;
 }
 
 bool outputs_idle(const struct outputs *outputs)

@@ -36,6 +36,8 @@ void outputs_release(struct outputs *outputs);
 
 /* Hands the snapshot to each; drops retired ones that are idle or older than `patience` nanoseconds. */
 void outputs_deliver(struct outputs *outputs, struct snapshot *snapshot, int64_t patience);
+/* Does an output of `config` want the buckets of timers in snapshots? */
+bool outputs_want_buckets(const struct config *config);
 /* True when everything delivered has left. */
 bool outputs_idle(const struct outputs *outputs);
 /* True when nobody will ever read any of them again. */

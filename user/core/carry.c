@@ -21,6 +21,7 @@ static int timer_carry(struct series *series, unsigned int from, unsigned int to
 	moments_add_moments(&new->moments, &old->moments);
 	sum_add_sum(&new->weight, &old->weight);
 	new->received += old->received;
+	new->unit = old->unit; /* there is one for both windows */
 	return 0;
 }
 

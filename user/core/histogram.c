@@ -12,10 +12,17 @@
 
 #define SIZE_MIN 16
 
-/* e of a positive value. A double within 2^-53 of an irrational bound is on one side of it for exp2l(), too. */
-static int exponent_of(double value)
+/* The value, as it was sent, that lies where bucket 0 ends: a second. */
+static double unit_one(enum timer_unit unit)
 {
-	double guess = ceil(BUCKETS_PER_OCTAVE * log2(value));
+	return unit == UNIT_MILLISECONDS ? 1000 : 1;
+}
+
+/* e of a positive value. A double within 2^-53 of an irrational bound is on one side of it for exp2l(), too. */
+static int exponent_of(enum timer_unit unit, double value)
+{
+	double guess = ceil(BUCKETS_PER_OCTAVE * (log2(value) - log2(unit_one(unit))));
+	long double one = unit_one(unit);
 	int e;
 
 	if (guess > BUCKET_E_MAX)
@@ -23,23 +30,23 @@ static int exponent_of(double value)
 	if (guess < -BUCKET_E_MAX)
 		return -BUCKET_E_MAX;
 	e = (int)guess;
-	while (value > exp2l((long double)e / BUCKETS_PER_OCTAVE))
+	while (value > one * exp2l((long double)e / BUCKETS_PER_OCTAVE))
 		e++;
-	while (value <= exp2l((long double)(e - 1) / BUCKETS_PER_OCTAVE))
+	while (value <= one * exp2l((long double)(e - 1) / BUCKETS_PER_OCTAVE))
 		e--;
 	return e < -BUCKET_E_MAX ? -BUCKET_E_MAX : e > BUCKET_E_MAX ? BUCKET_E_MAX : e;
 }
 
-int16_t histogram_index(double value)
+int16_t histogram_index(enum timer_unit unit, double value)
 {
 	int64_t micros;
 
 	/* The kernel's answer wherever the kernel could have given one. */
 	if (double_to_micros(value, &micros))
-		return bucket_index(micros);
+		return bucket_index(unit, micros);
 	if (value < 0)
-		return (int16_t)(exponent_of(-value) + BUCKET_NEGATIVE_BASE);
-	return (int16_t)exponent_of(value);
+		return (int16_t)(exponent_of(unit, -value) + BUCKET_NEGATIVE_BASE);
+	return (int16_t)exponent_of(unit, value);
 }
 
 /* Position of a bucket among all, by value: negative ones below 0, BUCKET_ZERO at 0. */
@@ -58,30 +65,64 @@ int histogram_order(int16_t a, int16_t b)
 }
 
 /* A bucket's bound `step` buckets above its own e: 0 the farther from zero, -1 the nearer. */
-static double bucket_bound(int16_t index, int step)
+static double bucket_bound(enum timer_unit unit, int16_t index, int step)
 {
+	double one = unit_one(unit);
+
 	if (index == BUCKET_ZERO)
 		return 0;
 	if (index > BUCKET_E_MAX)
-		return -exp2((double)(index - BUCKET_NEGATIVE_BASE + step) / BUCKETS_PER_OCTAVE);
-	return exp2((double)(index + step) / BUCKETS_PER_OCTAVE);
+		return -one * exp2((double)(index - BUCKET_NEGATIVE_BASE + step) / BUCKETS_PER_OCTAVE);
+	return one * exp2((double)(index + step) / BUCKETS_PER_OCTAVE);
 }
 
-double histogram_lower(int16_t index)
+double histogram_lower(enum timer_unit unit, int16_t index)
 {
-	return bucket_bound(index, index > BUCKET_E_MAX ? 0 : -1);
+	return bucket_bound(unit, index, index > BUCKET_E_MAX ? 0 : -1);
 }
 
-double histogram_upper(int16_t index)
+double histogram_upper(enum timer_unit unit, int16_t index)
 {
-	return bucket_bound(index, index > BUCKET_E_MAX ? -1 : 0);
+	return bucket_bound(unit, index, index > BUCKET_E_MAX ? -1 : 0);
 }
 
-double histogram_middle(int16_t index)
+double histogram_middle(enum timer_unit unit, int16_t index)
 {
-	double lower = histogram_lower(index), upper = histogram_upper(index);
+	double lower = histogram_lower(unit, index), upper = histogram_upper(unit, index);
 
 	return index == BUCKET_ZERO ? 0 : 2 * lower * upper / (lower + upper);
+}
+
+size_t histogram_reach(enum timer_unit unit, double min, double max)
+{
+	return (size_t)histogram_order(histogram_index(unit, max), histogram_index(unit, min)) + 1;
+}
+
+void buckets_append(struct bucket *buckets, size_t *count, int16_t index, double values)
+{
+	if (!*count || buckets[*count - 1].index != index)
+		buckets[(*count)++] = (struct bucket){ .index = index };
+	buckets[*count - 1].count += values;
+}
+
+size_t buckets_scale(enum timer_unit unit, struct bucket *buckets, size_t count, double scale)
+{
+	size_t scaled = 0;
+	struct bucket last;
+
+	/* A negative number turns their order round. */
+	for (size_t i = 0; scale < 0 && i < count / 2; i++) {
+		last = buckets[count - 1 - i];
+		buckets[count - 1 - i] = buckets[i];
+		buckets[i] = last;
+	}
+	for (size_t i = 0; i < count; i++) {
+		const struct bucket bucket = buckets[i];
+		double middle = histogram_middle(unit, bucket.index) * scale;
+
+		buckets_append(buckets, &scaled, histogram_index(unit, middle), bucket.count);
+	}
+	return scaled;
 }
 
 /* Where the bucket is, or would be. */

@@ -70,6 +70,7 @@ void series_forget(struct series *series)
 {
 	series->known = false;
 	series->forgotten = true;
+	series->has_unit = series_is_touched(series);
 	if (series->type == METRIC_GAUGE)
 		series->state.gauge.value = (struct sum){};
 }

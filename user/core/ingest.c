@@ -79,7 +79,7 @@ static int add_value(struct ingest *ingest, struct series *series, unsigned int 
 		series_add_counter(series, window, seen->value, seen->weight);
 		return 0;
 	case METRIC_TIMER:
-		return series_add_timer(series, window, seen->value, seen->weight);
+		return series_add_timer(series, window, seen->unit, seen->value, seen->weight);
 	case METRIC_GAUGE:
 		if (seen->sign)
 			return series_adjust_gauge(series, window, seen->value);

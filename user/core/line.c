@@ -145,7 +145,9 @@ static void read_shared(struct line_reader *reader)
 	const struct statsd_line *line = &reader->scratch.line;
 	struct observation *shared = &reader->shared;
 
-	*shared = (struct observation){ .verdict = LEDGER_LINES_ACCEPTED, .type = line->type };
+	*shared = (struct observation){ .verdict = LEDGER_LINES_ACCEPTED,
+					.type = line->type,
+					.unit = line->unit };
 	if (line_weight(reader, &shared->weight)) {
 		shared->verdict = LEDGER_LINES_RATE;
 		shared->at = line->rate.at;
@@ -160,7 +162,8 @@ static void read_shared(struct line_reader *reader)
 /* Of a value that the parser read: is that why it is rejected? */
 static bool is_negative_ms(const struct scratch *s)
 {
-	return s->line.is_ms && !(s->line.wide & WIDE_VALUE) && s->line.sign == '-' && s->line.value;
+	return s->line.unit == UNIT_MILLISECONDS && !(s->line.wide & WIDE_VALUE) && s->line.sign == '-' &&
+	       s->line.value;
 }
 
 /* Parses from `next` to the colon before another value, or to the end. */
@@ -229,7 +232,7 @@ static int piece_value(const struct line_reader *reader, const struct text *piec
 		*value = (double)line->value / MICROS;
 	else if (number_parse_javascript((const char *)bytes_of(reader, piece), piece->len, value))
 		return -EINVAL;
-	return line->is_ms && *value < 0 ? -ERANGE : 0;
+	return line->unit == UNIT_MILLISECONDS && *value < 0 ? -ERANGE : 0;
 }
 
 /* What statsd makes of a set's value that is empty; the hash reads whole words. */

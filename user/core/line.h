@@ -30,6 +30,7 @@ struct observation {
 	size_t at;		     /* the byte of the line where the fault is */
 	const char *why;	     /* more than the ledger says of it, in words; NULL: nothing */
 	enum metric_type type;
+	enum timer_unit unit;
 	char sign;     /* of a gauge without a time: '+', '-', or 0 for an absolute value */
 	double value;  /* finite, in units; 0 for a set */
 	double weight; /* 1/rate; value times weight is finite */

@@ -84,6 +84,7 @@ int canonical_name_own(struct canonical_name *canonical, const char *name)
 	canonical->scale = 1;
 	canonical->dropped = false;
 	canonical->ttl = 0;
+	canonical->rule = NULL;
 	return 0;
 }
 

@@ -15,6 +15,8 @@
 #define NAME_BYTES 8192
 #define NAME_TAGS_MAX 1024
 
+struct mapping_rule;
+
 struct canonical_name {
 	char text[NAME_BYTES]; /* the name, NUL, the tags "k=v;k2=v2" sorted by key, NUL */
 	size_t name_len;
@@ -23,6 +25,8 @@ struct canonical_name {
 	double scale; /* values are multiplied by it; 1 unless a rule says otherwise */
 	bool dropped; /* the rule's action is to throw the values away */
 	int64_t ttl; /* nanoseconds without an observation after which it is forgotten; 0: as configured for all */
+	const struct mapping_rule
+		*rule; /* which one it is, as long as the naming lives; NULL: none, or it drops */
 };
 
 /*

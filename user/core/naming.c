@@ -173,6 +173,7 @@ static int name_map(struct naming *naming, enum metric_type type, struct work *w
 	*name = (struct piece){ work->text, work->text_len };
 	canonical->ttl = rule->ttl;
 	canonical->scale = rule->scale;
+	canonical->rule = rule;
 	return 0;
 }
 
@@ -216,6 +217,7 @@ int naming_make(struct naming *naming, enum metric_type type, struct canonical_n
 	canonical->scale = 1;
 	canonical->dropped = false;
 	canonical->ttl = 0;
+	canonical->rule = NULL;
 	return work_do(naming, type, &work, canonical, (struct piece){ name, name_len },
 		       (struct piece){ tags, work.syntaxes->dogstatsd ? tags_len : 0 });
 }

@@ -16,6 +16,7 @@ struct stamped {
 	double value;
 	int64_t time;
 	size_t name, tags; /* offsets in passing.names */
+	const struct mapping_rule *rule;
 };
 
 /* The strings of an event lie behind each other, in this order. */
@@ -109,7 +110,7 @@ int passing_add_stamped(struct passing *passing, size_t max, enum metric_type ty
 	if (err)
 		return err;
 	stamped = &passing->stamped[passing->stamped_count++];
-	*stamped = (struct stamped){ .type = type, .value = value, .time = time };
+	*stamped = (struct stamped){ .type = type, .value = value, .time = time, .rule = name->rule };
 	stamped->name = texts_put(&passing->names, name->text, name->name_len);
 	stamped->tags = texts_put(&passing->names, canonical_name_tags(name), name->tags_len);
 	return 0;
@@ -200,6 +201,12 @@ int passing_carry(struct passing *from, struct passing *to)
 	return 0;
 }
 
+void passing_forget_rules(struct passing *passing)
+{
+	for (size_t i = 0; i < passing->stamped_count; i++)
+		passing->stamped[i].rule = NULL;
+}
+
 size_t passing_text_bytes(const struct passing *passing)
 {
 	return passing->names.used + passing->messages.used;
@@ -230,6 +237,7 @@ void passing_fill(const struct passing *passing, int64_t timestamp, struct metri
 		metrics[i] = (struct metric){ .type = stamped->type, .timestamp = stamped->time };
 		metrics[i].name = text + stamped->name;
 		metrics[i].tags = text + stamped->tags;
+		metrics[i].rule = stamped->rule;
 		if (stamped->type == METRIC_COUNTER)
 			metrics[i].counter = stamped->value;
 		else

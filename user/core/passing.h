@@ -49,6 +49,9 @@ int passing_add_event(struct passing *passing, size_t max, const struct event *e
 /* Moves all of `from` before what `to` holds. -ENOMEM: both are as they were. */
 int passing_carry(struct passing *from, struct passing *to);
 
+/* The naming that made the names is about to go: the values have no rule any more. */
+void passing_forget_rules(struct passing *passing);
+
 /* Bytes that passing_fill() writes to `text`. */
 size_t passing_text_bytes(const struct passing *passing);
 

@@ -85,9 +85,21 @@ void series_add_counter(struct series *series, unsigned int window, double value
 	series_touch(series, window);
 }
 
-void series_fold_timer(struct series *series, unsigned int window, const struct timer_sums *sums)
+/* The window of a timer, of which something is observed in a unit. */
+static struct timer_window *timer_window_of(struct series *series, unsigned int window, enum timer_unit unit)
 {
 	struct timer_window *timer = &series->state.timer[window];
+
+	if (!series->has_unit)
+		series->unit = unit;
+	series->has_unit = true;
+	timer->unit = series->unit;
+	return timer;
+}
+
+void series_fold_timer(struct series *series, unsigned int window, const struct timer_sums *sums)
+{
+	struct timer_window *timer = timer_window_of(series, window, sums->unit);
 	bool weighted = series->store->options.weighted_timers;
 
 	moments_add_sums(&timer->moments, weighted ? sums->weight : sums->count, sums->sum, sums->squares,
@@ -97,21 +109,27 @@ void series_fold_timer(struct series *series, unsigned int window, const struct 
 	series_touch(series, window);
 }
 
-int series_fold_bucket(struct series *series, unsigned int window, int16_t index, uint64_t count)
+int series_fold_bucket(struct series *series, unsigned int window, enum timer_unit unit, int16_t index,
+		       uint64_t count)
 {
-	return histogram_add(&series->state.timer[window].histogram, index, (double)count);
+	struct timer_window *timer = timer_window_of(series, window, unit);
+
+	if (timer->unit != unit)
+		index = histogram_index(timer->unit, histogram_middle(unit, index));
+	return histogram_add(&timer->histogram, index, (double)count);
 }
 
-int series_fold_sample(struct series *series, unsigned int window, int64_t micros, uint64_t weight)
+int series_fold_sample(struct series *series, unsigned int window, enum timer_unit unit, int64_t micros,
+		       uint64_t weight)
 {
 	struct timer_sums sums = {
-		.count = 1, .weight = weight, .sum = micros, .min = micros, .max = micros
+		.unit = unit, .count = 1, .weight = weight, .sum = micros, .min = micros, .max = micros
 	};
 	const struct sample sample = { .value = micros_to_double(micros), .weight = 1 };
 	struct store *store = series->store;
 
 	if (store->options.weighted_timers && weight != 1)
-		return series_add_timer(series, window, sample.value, (double)weight);
+		return series_add_timer(series, window, unit, sample.value, (double)weight);
 	if (samples_add(&series->state.timer[window].samples, sample, store->options.percentile_limit,
 			&store->chance))
 		return -ENOMEM;
@@ -120,9 +138,10 @@ int series_fold_sample(struct series *series, unsigned int window, int64_t micro
 	return 0;
 }
 
-int series_add_timer(struct series *series, unsigned int window, double value, double weight)
+int series_add_timer(struct series *series, unsigned int window, enum timer_unit unit, double value,
+		     double weight)
 {
-	struct timer_window *timer = &series->state.timer[window];
+	struct timer_window *timer = timer_window_of(series, window, unit);
 	struct store *store = series->store;
 	const struct sample sample = { .value = value,
 				       .weight = store->options.weighted_timers ? weight : 1 };
@@ -131,7 +150,7 @@ int series_add_timer(struct series *series, unsigned int window, double value, d
 	if (store->options.exact_timers)
 		err = samples_add(&timer->samples, sample, store->options.percentile_limit, &store->chance);
 	else
-		err = histogram_add(&timer->histogram, histogram_index(value), sample.weight);
+		err = histogram_add(&timer->histogram, histogram_index(timer->unit, value), sample.weight);
 	if (err)
 		return err;
 	moments_add_weighted(&timer->moments, value, sample.weight);

@@ -47,7 +47,9 @@ struct series {
 	TAILQ_ENTRY(series) idle; /* in a list unless it is held */
 	struct series *touched_next[WINDOWS];
 	bool touched[WINDOWS];
+	bool has_unit; /* of a timer: it was observed */
 	enum metric_type type;
+	enum timer_unit unit; /* that of its first observation */
 	unsigned int holds;
 	uint64_t touched_at; /* store->closings at that time */
 	/* Of the last snapshot that held an observation of it; closed_at is of store->closings, too. */
@@ -63,7 +65,8 @@ struct series {
 	double scale; /* by the mapping; values are kept as they were sent and multiplied in the snapshot */
 	bool dropped; /* by the mapping; not in snapshots */
 	int64_t ttl;  /* by the mapping, nanoseconds; 0: as for all */
-	union series_state state; /* allocated as far as the type needs it */
+	const struct mapping_rule *rule; /* of the naming that the store has; NULL: none */
+	union series_state state;	 /* allocated as far as the type needs it */
 };
 
 TAILQ_HEAD(series_list, series);

@@ -3,7 +3,7 @@
  * Closing a window. A snapshot is one allocation that holds all it points to, made before
  * anything is changed: without memory for it, the window stays as it was.
  *
- *     | refs | snapshot | metrics | events | percentile entries | bins | percentiles | names, tags, messages |
+ *     | refs | snapshot | metrics | events | percentile entries | bins | buckets | percentiles | names, tags, messages |
  *
  * Timers of nothing share one set of percentile entries, the first.
  */
@@ -14,17 +14,19 @@
 
 struct block {
 	unsigned int refs;
+	struct snapshot *parent; /* of which this one has a reference; NULL: none */
 	struct snapshot snapshot;
 	struct metric metrics[];
 };
 
 /* How large the parts are, then where the next one of each goes. */
 struct layout {
-	size_t metrics, timers, bins, text_bytes;
+	size_t metrics, timers, bins, buckets, text_bytes;
 	struct metric *metric;
 	struct event *events;
 	struct percentile_stats *percentiles, *nothing;
 	struct bin_stats *bin;
+	struct bucket *bucket;
 	char *text;
 };
 
@@ -41,14 +43,43 @@ struct snapshot *snapshot_ref(struct snapshot *snapshot)
 
 void snapshot_free(struct snapshot *snapshot)
 {
-	if (snapshot && !--block_of(snapshot)->refs)
-		free(block_of(snapshot));
+	while (snapshot && !--block_of(snapshot)->refs) {
+		struct block *block = block_of(snapshot);
+
+		snapshot = block->parent;
+		free(block);
+	}
+}
+
+struct snapshot *snapshot_derive(struct snapshot *parent, size_t bytes, void **room)
+{
+	struct block *block = malloc(sizeof(*block) + bytes);
+
+	if (!block)
+		return NULL;
+	*block = (struct block){ .refs = 1 };
+	if (parent) {
+		block->snapshot = *parent;
+		block->parent = snapshot_ref(parent);
+	}
+	*room = block->metrics;
+	return &block->snapshot;
 }
 
 static void layout_count(struct layout *layout, const struct series *series)
 {
 	layout->metrics++;
 	layout->text_bytes += series->name_len + series->tags_len + 2;
+}
+
+static void layout_count_timer(struct layout *layout, const struct series *series, unsigned int window)
+{
+	const struct bin_rule *rule = series_bin_rule(series);
+
+	layout->timers++;
+	layout->bins += rule ? rule->count : 0;
+	if (series->store->options.keep_buckets)
+		layout->buckets += statistics_buckets_max(&series->state.timer[window]);
 }
 
 /* The next series behind table[*at] that is sent though `window` does not hold it. */
@@ -70,7 +101,6 @@ static struct series *idle_next(const struct store *store, unsigned int window, 
 static void layout_measure(struct layout *layout, const struct store *store, unsigned int window,
 			   const struct closing *closing)
 {
-	const struct bin_rule *rule;
 	const struct passing *passing = &store->passing[window];
 	const struct series *series;
 	size_t at = 0;
@@ -81,9 +111,8 @@ static void layout_measure(struct layout *layout, const struct store *store, uns
 		if (series->dropped)
 			continue;
 		layout_count(layout, series);
-		layout->timers += series->type == METRIC_TIMER;
-		rule = series->type == METRIC_TIMER ? series_bin_rule(series) : NULL;
-		layout->bins += rule ? rule->count : 0;
+		if (series->type == METRIC_TIMER)
+			layout_count_timer(layout, series, window);
 	}
 	while ((series = idle_next(store, window, closing, &at)))
 		layout_count(layout, series);
@@ -97,8 +126,8 @@ static struct snapshot *snapshot_new(const struct store *store, struct layout *l
 
 	block = malloc(sizeof(*block) + layout->metrics * sizeof(*layout->metric) +
 		       events * sizeof(*layout->events) + entries * sizeof(*layout->percentiles) +
-		       layout->bins * sizeof(*layout->bin) + wanted * sizeof(*percentiles) +
-		       layout->text_bytes);
+		       layout->bins * sizeof(*layout->bin) + layout->buckets * sizeof(*layout->bucket) +
+		       wanted * sizeof(*percentiles) + layout->text_bytes);
 	if (!block)
 		return NULL;
 	layout->metric = block->metrics;
@@ -106,12 +135,14 @@ static struct snapshot *snapshot_new(const struct store *store, struct layout *l
 	layout->nothing = (struct percentile_stats *)(layout->events + events);
 	layout->percentiles = layout->nothing + wanted;
 	layout->bin = (struct bin_stats *)(layout->nothing + entries);
-	percentiles = (double *)(layout->bin + layout->bins);
+	layout->bucket = (struct bucket *)(layout->bin + layout->bins);
+	percentiles = (double *)(layout->bucket + layout->buckets);
 	layout->text = (char *)(percentiles + wanted);
 
 	memset(layout->nothing, 0, wanted * sizeof(*layout->nothing));
 	memcpy(percentiles, store->options.percentiles, wanted * sizeof(*percentiles));
 	block->refs = 1;
+	block->parent = NULL;
 	block->snapshot = (struct snapshot){
 		.percentiles = percentiles,
 		.percentile_count = wanted,
@@ -146,22 +177,17 @@ static void timer_compute(struct series *series, unsigned int window, struct tim
 	}
 }
 
-static void timer_fill(struct layout *layout, struct series *series, unsigned int window,
-		       struct metric *metric)
+static void bins_fill(struct layout *layout, const struct series *series, unsigned int window,
+		      struct metric *metric)
 {
-	const struct store_options *options = &series->store->options;
-	struct timer_window *timer = &series->state.timer[window];
 	const struct bin_rule *rule = series_bin_rule(series);
 	double limits[BINS_MAX]; /* of the values as they were sent */
 
-	timer_compute(series, window, &metric->timer, layout->percentiles);
-	metric->percentiles = layout->percentiles;
-	layout->percentiles += options->percentile_count;
 	if (!rule)
 		return;
 	for (size_t i = 0; i < rule->count; i++)
 		limits[i] = rule->limits[i] / series->scale;
-	statistics_bins(timer, limits, rule->count, layout->bin);
+	statistics_bins(&series->state.timer[window], limits, rule->count, layout->bin);
 	for (size_t i = 0; i < rule->count; i++)
 		layout->bin[i].limit = rule->limits[i];
 	metric->bins = layout->bin;
@@ -169,12 +195,37 @@ static void timer_fill(struct layout *layout, struct series *series, unsigned in
 	layout->bin += rule->count;
 }
 
+static void buckets_fill(struct layout *layout, const struct series *series, unsigned int window,
+			 struct metric *metric)
+{
+	size_t count;
+
+	if (!series->store->options.keep_buckets)
+		return;
+	count = statistics_buckets(&series->state.timer[window], layout->bucket);
+	if (!(series->scale == 1))
+		count = buckets_scale(series->unit, layout->bucket, count, series->scale);
+	metric->buckets = layout->bucket;
+	metric->bucket_count = count;
+	layout->bucket += count;
+}
+
+static void timer_fill(struct layout *layout, struct series *series, unsigned int window,
+		       struct metric *metric)
+{
+	timer_compute(series, window, &metric->timer, layout->percentiles);
+	metric->percentiles = layout->percentiles;
+	layout->percentiles += series->store->options.percentile_count;
+	bins_fill(layout, series, window, metric);
+	buckets_fill(layout, series, window, metric);
+}
+
 /* The next metric of the snapshot, with the name of a series. */
 static struct metric *metric_next(struct layout *layout, const struct series *series)
 {
 	struct metric *metric = layout->metric++;
 
-	*metric = (struct metric){ .type = series->type };
+	*metric = (struct metric){ .type = series->type, .unit = series->unit, .rule = series->rule };
 	metric->name = layout_text(layout, series->name, series->name_len);
 	metric->tags = layout_text(layout, series->tags, series->tags_len);
 	return metric;

@@ -19,6 +19,7 @@
 #include <float.h>
 #include <math.h>
 #include <stdbool.h>
+#include <string.h>
 #include "core/statistics.h"
 
 /* Sums of weights that differ by less than this part of them are equal: 1/0.3 is rounded. */
@@ -29,6 +30,7 @@ struct ranking {
 	const struct timer_window *timer;
 	size_t steps;
 	double weight; /* of all values */
+	double kept;   /* of the samples */
 	double scale;  /* what a sample's weight is multiplied by, since it stands for others, too */
 	bool exact;    /* the steps are all the values */
 };
@@ -58,7 +60,6 @@ static struct ranking ranking_of(const struct timer_window *timer)
 {
 	const struct samples *samples = &timer->samples;
 	struct ranking ranking = { .timer = timer, .steps = timer->histogram.used, .scale = 1 };
-	double kept = 0;
 
 	ranking.weight = moments_count(&timer->moments);
 	if (!samples->used)
@@ -68,16 +69,18 @@ static struct ranking ranking_of(const struct timer_window *timer)
 	if (ranking.exact)
 		return ranking;
 	for (size_t i = 0; i < samples->used; i++)
-		kept += samples->list[i].weight;
-	ranking.scale = ranking.weight / kept;
+		ranking.kept += samples->list[i].weight;
+	ranking.scale = number_or(ranking.weight / ranking.kept, 1);
 	return ranking;
 }
 
 static struct step step_at(const struct ranking *ranking, size_t i)
 {
 	const struct moments *moments = &ranking->timer->moments;
+	enum timer_unit unit = ranking->timer->unit;
 	const struct sample *sample;
 	const struct bucket *bucket;
+	double value, low, high;
 
 	if (ranking->timer->samples.used) {
 		sample = &ranking->timer->samples.list[i];
@@ -87,10 +90,13 @@ static struct step step_at(const struct ranking *ranking, size_t i)
 				      .high = moments->max };
 	}
 	bucket = &ranking->timer->histogram.buckets[i];
-	return (struct step){ .value = clamp(histogram_middle(bucket->index), moments->min, moments->max),
+	value = histogram_middle(unit, bucket->index);
+	low = histogram_lower(unit, bucket->index);
+	high = histogram_upper(unit, bucket->index);
+	return (struct step){ .value = clamp(value, moments->min, moments->max),
 			      .weight = bucket->count,
-			      .low = clamp(histogram_lower(bucket->index), moments->min, moments->max),
-			      .high = clamp(histogram_upper(bucket->index), moments->min, moments->max) };
+			      .low = clamp(low, moments->min, moments->max),
+			      .high = clamp(high, moments->min, moments->max) };
 }
 
 /* The value at which the sum of the weights reaches `weight`, or, `beyond`, the first after that. */
@@ -251,7 +257,7 @@ static bool step_is_below(const struct ranking *ranking, size_t i, double limit)
 	if (timer->samples.used)
 		return timer->samples.list[i].value < limit;
 	return timer->moments.max < limit ||
-	       histogram_order(timer->histogram.buckets[i].index, histogram_index(limit)) < 0;
+	       histogram_order(timer->histogram.buckets[i].index, histogram_index(timer->unit, limit)) < 0;
 }
 
 void statistics_bins(const struct timer_window *timer, const double *limits, size_t count,
@@ -269,6 +275,40 @@ void statistics_bins(const struct timer_window *timer, const double *limits, siz
 			break;
 		bins[at].count += step_at(&ranking, i).weight;
 	}
+}
+
+size_t statistics_buckets_max(const struct timer_window *timer)
+{
+	size_t reach;
+
+	if (!timer->samples.used)
+		return timer->histogram.used;
+	reach = histogram_reach(timer->unit, timer->moments.min, timer->moments.max);
+	return reach < timer->samples.used ? reach : timer->samples.used;
+}
+
+size_t statistics_buckets(const struct timer_window *timer, struct bucket *buckets)
+{
+	const struct histogram *histogram = &timer->histogram;
+	const struct samples *samples = &timer->samples;
+	struct ranking ranking = ranking_of(timer);
+	bool whole = !ranking.exact && ranking.kept <= (double)samples->used; /* no weight is below 1 */
+	long double kept = 0, before = 0, sum;
+	size_t count = 0;
+	int16_t index;
+
+	if (!samples->used && histogram->used)
+		memcpy(buckets, histogram->buckets, histogram->used * sizeof(*buckets));
+	if (!samples->used)
+		return histogram->used;
+	for (size_t i = 0; i < samples->used; i++) {
+		kept += samples->list[i].weight;
+		sum = whole ? roundl(kept * ranking.scale) : kept * ranking.scale;
+		index = histogram_index(timer->unit, samples->list[i].value);
+		buckets_append(buckets, &count, index, (double)(sum - before));
+		before = sum;
+	}
+	return count;
 }
 
 void timer_window_release(struct timer_window *timer)

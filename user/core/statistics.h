@@ -20,6 +20,7 @@ struct timer_window {
 	struct moments moments;
 	struct sum weight; /* sum of 1/rate */
 	uint64_t received;
+	enum timer_unit unit; /* of the values, which decides what the buckets bound */
 	struct histogram histogram;
 	struct samples samples;
 };
@@ -52,6 +53,16 @@ void statistics_compute(struct timer_window *timer, const double *wanted, size_t
  */
 void statistics_bins(const struct timer_window *timer, const double *limits, size_t count,
 		     struct bin_stats *bins);
+/*
+ * How the values are distributed, for others than statsd: buckets, ascending, of which there are at most
+ * statistics_buckets_max(). Returns how many. Samples are put into buckets; the same order of calls as
+ * above. Of samples of which a part was left out, each stands for as many as there are for one that was
+ * kept; the counts are whole all the same, unless samples weigh something, and their sum is the number
+ * of samples.
+ */
+size_t statistics_buckets(const struct timer_window *timer, struct bucket *buckets);
+size_t statistics_buckets_max(const struct timer_window *timer);
+
 /* Frees what the window points to; all zero then. */
 void timer_window_release(struct timer_window *timer);
 

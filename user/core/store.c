@@ -114,9 +114,19 @@ void store_set_percentile_limit(struct store *store, size_t limit)
 	store->options.percentile_limit = limit;
 }
 
+void store_set_buckets(struct store *store, bool wanted)
+{
+	store->options.keep_buckets = wanted;
+}
+
 void store_set_naming(struct store *store, struct naming *naming)
 {
 	store->naming = naming;
+	for (size_t i = 0; i < store->table_size; i++)
+		if (store->table[i])
+			store->table[i]->rule = NULL;
+	for (unsigned int window = 0; window < WINDOWS; window++)
+		passing_forget_rules(&store->passing[window]);
 }
 
 size_t store_series_count(const struct store *store)
@@ -288,19 +298,24 @@ int store_check_name(struct store *store, enum metric_type type, const void *nam
 	return naming_look(store->naming, type, &store->name, name, name_len, tags, tags_len);
 }
 
+/* What the mapping says of a series now, beside its identity. Safe on NULL. */
+static struct series *series_named(struct series *series, const struct canonical_name *name)
+{
+	if (series) {
+		series->ttl = name->ttl;
+		series->rule = name->rule;
+	}
+	return series;
+}
+
 struct series *store_find_raw(struct store *store, enum metric_type type, const void *name, size_t name_len,
 			      const void *tags, size_t tags_len, size_t series_max)
 {
-	struct series *series;
-
 	if (store_name(store, type, name, name_len, tags, tags_len, &store->name)) {
 		errno = ENAMETOOLONG;
 		return NULL;
 	}
-	series = store_find(store, type, &store->name, series_max);
-	if (series)
-		series->ttl = store->name.ttl;
-	return series;
+	return series_named(store_find(store, type, &store->name, series_max), &store->name);
 }
 
 /* What a window may still take of something of which another holds `other`: the bound is the store's. */
@@ -337,9 +352,5 @@ struct series *store_series(struct store *store, enum metric_type type, const vo
 struct series *store_named_series(struct store *store, enum metric_type type,
 				  const struct canonical_name *name)
 {
-	struct series *series = store_find(store, type, name, store->options.series_max);
-
-	if (series)
-		series->ttl = name->ttl;
-	return series;
+	return series_named(store_find(store, type, name, store->options.series_max), name);
 }

@@ -51,6 +51,7 @@ struct bin_rule {
 struct store_options {
 	size_t series_max; /* series that are not held: over it the longest idle goes, or store_series() returns NULL */
 	bool exact_timers;    /* keep raw samples, statistics to the last digit */
+	bool keep_buckets;    /* as in store_set_buckets() */
 	bool weighted_timers; /* a sample at rate r is 1/r samples in all statistics, not only in the count */
 	size_t percentile_limit;   /* raw samples kept of a timer in a window; 0: all */
 	size_t set_exact_max;	   /* distinct values a set counts exactly */
@@ -76,6 +77,8 @@ int store_set_percentiles(struct store *store, const double *percentiles, size_t
 
 /* The first rule that matches a timer is its own. The array is copied. -ENOMEM leaves the old ones. */
 int store_set_bins(struct store *store, const struct bin_rule *rules, size_t count);
+/* Are the buckets of timers copied into snapshots? */
+void store_set_buckets(struct store *store, bool wanted);
 void store_set_idle(struct store *store, const struct idle_options *idle);
 /* Windows that hold more samples already keep them. */
 void store_set_percentile_limit(struct store *store, size_t limit);
@@ -83,7 +86,8 @@ void store_set_percentile_limit(struct store *store, size_t limit);
 /*
  * How series are named from now on (core/naming.h); it must outlive the store or the next
  * call. NULL, as at the start: without mapping and templates. Series that are there keep
- * their names; see capture_rename().
+ * their names, see capture_rename(), but no rule of the old naming: it may be freed then, unless
+ * somebody still reads the rules of a snapshot.
  */
 void store_set_naming(struct store *store, struct naming *naming);
 
@@ -116,6 +120,7 @@ bool series_is_shared(const struct series *series);
  * weighted, a sample is in `sum` and `squares`, and in the buckets, as often as it weighs.
  */
 struct timer_sums {
+	enum timer_unit unit;
 	uint64_t count;	 /* samples */
 	uint64_t weight; /* sum of 1/rate */
 	__int128 sum;
@@ -126,10 +131,17 @@ struct timer_sums {
 /* `window` is 0 or 1. Each is to be called on a series of the matching type. */
 void series_fold_counter(struct series *series, unsigned int window, __int128 micros);
 void series_fold_timer(struct series *series, unsigned int window, const struct timer_sums *sums);
-/* How many samples of the sums above fell into a bucket (bucket.h index). -ENOMEM. */
-int series_fold_bucket(struct series *series, unsigned int window, int16_t index, uint64_t count);
+/*
+ * How many samples of the sums above fell into a bucket (bucket.h index of their unit). -ENOMEM.
+ *
+ * A timer has one unit, that of its first observation since it was made or forgotten. What is observed
+ * in another one is the same number of that unit; a bucket of it goes where its middle does.
+ */
+int series_fold_bucket(struct series *series, unsigned int window, enum timer_unit unit, int16_t index,
+		       uint64_t count);
 /* One raw sample, timers.mode: exact; counts towards count, sum, everything. -ENOMEM. */
-int series_fold_sample(struct series *series, unsigned int window, int64_t micros, uint64_t weight);
+int series_fold_sample(struct series *series, unsigned int window, enum timer_unit unit, int64_t micros,
+		       uint64_t weight);
 /* set: `micros` replaces what the gauge was when the window opened; else it is added to it.
  * Whenever it is called, it comes before the series_*_gauge() calls of the same window. */
 void series_fold_gauge(struct series *series, unsigned int window, bool set, int64_t micros);
@@ -140,7 +152,8 @@ int series_fold_sketch(struct series *series, unsigned int window, const uint8_t
 
 /* One observation of the slow path, in the order it was sent. Finite values only. -ENOMEM. */
 void series_add_counter(struct series *series, unsigned int window, double value, double weight);
-int series_add_timer(struct series *series, unsigned int window, double value, double weight);
+int series_add_timer(struct series *series, unsigned int window, enum timer_unit unit, double value,
+		     double weight);
 int series_set_gauge(struct series *series, unsigned int window, double value);
 int series_adjust_gauge(struct series *series, unsigned int window, double delta);
 

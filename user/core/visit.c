@@ -68,6 +68,8 @@ static int series_look(const struct series *series, unsigned int window, struct 
 	*metric = (struct metric){ .type = series->type,
 				   .name = series->name,
 				   .tags = series->tags,
+				   .unit = series->unit,
+				   .rule = series->rule,
 				   .idle = !series->touched[window] };
 	*view = (struct window_view){ .metric = metric, .scale = series->scale };
 	switch (series->type) {

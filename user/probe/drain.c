@@ -99,6 +99,7 @@ static int drain_timer(struct capture *capture, unsigned int window, uint32_t nu
 	series = slot_series(capture, METRIC_TIMER, number);
 	if (!series)
 		return drain_nameless(capture, window, METRIC_TIMER, number, sums.count);
+	sums.unit = slot_unit(capture, METRIC_TIMER, number);
 	series_fold_timer(series, window, &sums);
 	return 0;
 }
@@ -165,21 +166,27 @@ static int drain_set(struct capture *capture, unsigned int window, uint32_t numb
 	return err;
 }
 
+static int take_sample(struct capture *capture, unsigned int window, const struct raw_sample *sample)
+{
+	struct series *series = slot_series(capture, METRIC_TIMER, sample->cell);
+
+	if (!series)
+		return drain_nameless(capture, window, METRIC_TIMER, sample->cell, 1);
+	return series_fold_sample(series, window, slot_unit(capture, METRIC_TIMER, sample->cell),
+				  sample->value, sample->weight);
+}
+
 static int drain_samples(struct capture *capture, unsigned int window)
 {
 	uint32_t used = capture->skeleton->bss->samples_used[window], max = capture->options.samples, i;
 	struct raw_sample *sample;
-	struct series *series;
 	int err = 0;
 
 	for (i = 0; i < used && i < max; i++) {
 		sample = area_at(&capture->samples, (size_t)window * max + i);
 		if (!sample->weight)
 			continue;
-		series = slot_series(capture, METRIC_TIMER, sample->cell);
-		err = (series ? series_fold_sample(series, window, sample->value, sample->weight)
-			      : drain_nameless(capture, window, METRIC_TIMER, sample->cell, 1))
-			      ?: err;
+		err = take_sample(capture, window, sample) ?: err;
 		*sample = (struct raw_sample){};
 	}
 	capture->samples_full |= used >= max;
@@ -193,8 +200,10 @@ static int take_bucket(struct capture *capture, unsigned int window, const void 
 	const struct bucket_key *key = (const struct bucket_key *)keys + i;
 	struct series *series = slot_series(capture, METRIC_TIMER, key->cell);
 
-	return series ? series_fold_bucket(series, window, key->index, ((const uint64_t *)values)[i])
-		      : drain_nameless(capture, window, METRIC_TIMER, key->cell, 0);
+	if (!series)
+		return drain_nameless(capture, window, METRIC_TIMER, key->cell, 0);
+	return series_fold_bucket(series, window, slot_unit(capture, METRIC_TIMER, key->cell), key->index,
+				  ((const uint64_t *)values)[i]);
 }
 
 static int take_member(struct capture *capture, unsigned int window, const void *keys, const void *values,

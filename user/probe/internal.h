@@ -31,6 +31,7 @@ struct area {
 /* A cell of the kernel's and its series, as the daemon sees it. */
 struct slot {
 	struct series *series; /* NULL: nothing was drained from it since it was entered */
+	enum timer_unit unit;  /* of the series that the kernel entered */
 	uint64_t used;	       /* number of the last closing that found it touched */
 	bool retired;	       /* no program takes it any more; recycled at the next closing */
 	bool nameless;	       /* the mapping makes a name of it that is too long: it has no series */
@@ -107,6 +108,8 @@ static inline struct gauge_cell *gauge_at(const struct capture *capture, unsigne
 
 /* slots.c: the series behind a slot, entered into the store at first sight; NULL: nameless, or out of memory. */
 struct series *slot_series(struct capture *capture, enum metric_type type, uint32_t cell);
+/* The unit of a slot that has a series: several slots of one series may differ in it. */
+enum timer_unit slot_unit(const struct capture *capture, enum metric_type type, uint32_t cell);
 bool slot_is_nameless(const struct capture *capture, enum metric_type type, uint32_t cell);
 /* Takes the marks of gauges_mark() out of a closed window. */
 void gauges_unmark(struct capture *capture, unsigned int window);

@@ -55,6 +55,7 @@ static struct series *slot_name(struct capture *capture, enum metric_type type, 
 {
 	const struct series_entry *entry = slot_entry(capture, number);
 
+	capture->slots[number].unit = entry->unit;
 	return store_hold_series(capture->store, type, entry->key, entry->name_len,
 				 entry->key + ((entry->name_len + 7U) & ~7U), entry->tags_len);
 }
@@ -86,6 +87,11 @@ struct series *slot_series(struct capture *capture, enum metric_type type, uint3
 	if (!slot->series)
 		slot_unnamed(capture, slot);
 	return slot->series;
+}
+
+enum timer_unit slot_unit(const struct capture *capture, enum metric_type type, uint32_t cell)
+{
+	return capture->slots[capture->slot_base[type] + cell].unit;
 }
 
 bool slot_is_nameless(const struct capture *capture, enum metric_type type, uint32_t cell)

@@ -17,23 +17,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/queue.h>
 #include "lib/error.h"
+#include "sink/batch.h"
 #include "sink/options.h"
 
 struct event_base;
 struct outbox;
 struct spool;
-
-struct batch {
-	TAILQ_ENTRY(batch) next;
-	uint64_t row;	   /* in the spool; 0: not there */
-	int64_t created;   /* Unix nanoseconds */
-	unsigned int kind; /* encoder.h */
-	size_t len, points;
-	bool sending; /* somebody reads data: it must stay */
-	char data[];
-};
 
 struct outbox_options {
 	const char *what;	 /* of the destination, for sentences: "graphite at 127.0.0.1:2003" */

@@ -7,9 +7,13 @@
 #ifndef SINK_VIEW_H
 #define SINK_VIEW_H
 
+#include <stdbool.h>
 #include "sink/options.h"
 
 struct snapshot;
+
+/* Would view_make() make anything but what there is? */
+bool view_changes(const struct snapshot *snapshot, const struct view_options *options);
 
 /*
  * A snapshot of its own for snapshot_free(), or another reference to `snapshot` where the options change
