@@ -10,7 +10,7 @@
 #include <string.h>
 #include "cli/daemon.h"
 #include "cli/names.h"
-#include "cli/version.h"
+#include "lib/version.h"
 #include "core/store.h"
 #include "lib/clock.h"
 #include "lib/log.h"

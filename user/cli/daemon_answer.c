@@ -5,7 +5,7 @@
 #include "cli/daemon.h"
 #include "cli/ledger.h"
 #include "cli/names.h"
-#include "cli/version.h"
+#include "lib/version.h"
 #include "core/store.h"
 #include "lib/clock.h"
 #include "lib/log.h"
