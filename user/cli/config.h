@@ -18,7 +18,9 @@
 #include "sink/format.h"
 #include "sink/options.h"
 #include "sink/relay.h"
+#include "sink/sink_file.h"
 #include "sink/sink_graphite.h"
+#include "sink/sink_otlp.h"
 #include "sink/sink_stdout.h"
 
 #define CONFIG_DEFAULT_FILE "/etc/kstatsd/kstatsd.yaml"
@@ -62,9 +64,13 @@ struct config {
 	struct stdout_options table;
 	struct graphite_options graphite[OUTPUTS_MAX];
 	size_t graphite_count;
+	struct otlp_options otlp[OUTPUTS_MAX];
+	size_t otlp_count;
 	struct relay_options relays[OUTPUTS_MAX];
 	size_t relay_count;
-	size_t relay_ring;	    /* bytes: limits.relay_ring */
+	size_t relay_ring; /* bytes: limits.relay_ring */
+	struct file_options file[OUTPUTS_MAX];
+	size_t file_count;
 	struct queue_options queue; /* of outputs that say nothing else */
 	int64_t jitter;		    /* nanoseconds; flush.jitter */
 	char global_tags[GLOBAL_TAGS_BYTES];

@@ -20,6 +20,8 @@ int config_check_list(struct config_scan *scan, const struct config_key *key, co
 config_set_fn config_set_delete, config_set_delete_idle, config_set_histogram;
 /* Setters of config_names.c: a part of a path, perhaps ""; a list of key->choices as bits, the first is 1. */
 config_set_fn config_set_name_part, config_set_words;
+/* Setter of config_tags.c. */
+config_set_fn config_set_tags;
 /* Setters of config_naming.c. */
 config_set_fn config_set_separator, config_set_templates;
 
@@ -27,7 +29,7 @@ config_set_fn config_set_separator, config_set_templates;
 int config_set_percentile_list(struct config_scan *scan, const struct config_key *key,
 			       const yaml_node_t *node, double *percentiles, size_t *count);
 /* Setters of outputs, each in a file of its own: config_graphite.c. */
-config_set_fn config_set_graphite, config_set_relays;
+config_set_fn config_set_graphite, config_set_file, config_set_otlp, config_set_relays;
 
 /* A key of `config_keys` by its path; NULL when there is none. */
 const struct config_key *config_key_find(const char *path);

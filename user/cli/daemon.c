@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <event2/event.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -107,15 +108,18 @@ static void daemon_on_ring_retry(evutil_socket_t fd, short what, void *context)
 static void daemon_on_drain(evutil_socket_t fd, short what, void *context)
 {
 	struct daemon *daemon = context;
-	bool idle = outputs_idle(&daemon->outputs);
+	bool idle = outputs_idle(&daemon->outputs), safe = outputs_safe(&daemon->outputs);
 
 	(void)fd;
 	(void)what;
-	if (!idle && clock_read(CLOCK_MONOTONIC) < daemon->leave_until) {
+	if (!idle && !safe && clock_read(CLOCK_MONOTONIC) < daemon->leave_until) {
 		event_after(daemon->drain, DRAIN_POLL_NS);
 		return;
 	}
-	if (!idle)
+	if (!idle && safe)
+		log_info("left with %" PRIu64 " bytes undelivered: they wait in %s for the next start",
+			 outputs_spooled(&daemon->outputs), daemon->config.state_dir);
+	else if (!idle)
 		log_warning(
 			"left with values undelivered: an output did not take them within shutdown_timeout");
 	event_base_loopbreak(daemon->base);
@@ -140,6 +144,7 @@ static void daemon_leave(struct daemon *daemon)
 	daemon_close_relays(daemon);
 	capture_free(daemon->capture);
 	daemon->capture = NULL;
+	outputs_hurry(&daemon->outputs);
 	daemon->leave_until = clock_read(CLOCK_MONOTONIC) + daemon->config.shutdown_timeout;
 	daemon_on_drain(-1, 0, daemon);
 }
@@ -213,12 +218,13 @@ static struct event_base *base_new(void)
 static int store_open(struct daemon *daemon, struct error *error)
 {
 	const struct config *config = &daemon->config;
+	double percentiles[PERCENTILES_MAX];
 	struct store_options options = {
 		.series_max = config->series_max,
 		.exact_timers = config->capture.exact_timers,
 		.set_exact_max = config->capture.set_exact_max,
-		.percentiles = config->percentiles,
-		.percentile_count = config->percentile_count,
+		.percentiles = percentiles,
+		.percentile_count = outputs_percentiles(config, percentiles),
 		.weighted_timers = config->capture.weighted_timers,
 		.percentile_limit = config->percentile_limit,
 		.idle = config->idle,
@@ -249,8 +255,9 @@ static int daemon_open(struct daemon *daemon, struct error *error)
 		control_new(daemon->base, daemon->config.runtime_dir, control_commands, daemon, error);
 	if (!daemon->control)
 		return -EBUSY;
+	outputs_init(&daemon->outputs, daemon->base, daemon->config.state_dir);
 	daemon_open_relays(daemon);
-	err = outputs_update(&daemon->outputs, &daemon->config, daemon->base, error);
+	err = outputs_update(&daemon->outputs, &daemon->config, error);
 	if (!err)
 		err = store_open(daemon, error);
 	if (err)

@@ -20,19 +20,18 @@
 #define CHECK_BYTES (64 << 20)
 
 struct database {
-	const struct database_options *options;
+	struct database_options options;
 	sqlite3 *handle; /* NULL: could not be renewed */
 	sqlite3_stmt **statements;
 	int lock;
 	bool noticed;
+	bool begun; /* the old file is set aside, a new one could not be made yet */
 	char path[DATABASE_PATH_BYTES];
 	char problem[160];
 	struct error notice;
 };
 
-/* auto_vacuum only has an effect before anything else is written. */
 static const char settings[] = "PRAGMA locking_mode = EXCLUSIVE;"
-			       "PRAGMA auto_vacuum = INCREMENTAL;"
 			       "PRAGMA journal_mode = WAL;"
 			       "PRAGMA synchronous = NORMAL;"
 			       "PRAGMA wal_autocheckpoint = 2000;"
@@ -91,6 +90,12 @@ int database_execute(struct database *database, const char *sql)
 	return code == SQLITE_OK ? 0 : database_failed(database, code);
 }
 
+void database_rollback(struct database *database)
+{
+	if (database->handle)
+		sqlite3_exec(database->handle, "ROLLBACK", NULL, NULL, NULL);
+}
+
 /* The first column of the first row. */
 static int database_number(struct database *database, const char *sql, int64_t *number)
 {
@@ -133,7 +138,7 @@ static int database_check(struct database *database)
 
 static int database_upgrade(struct database *database, int64_t version)
 {
-	const struct database_options *options = database->options;
+	const struct database_options *options = &database->options;
 	char sql[96];
 	int err = database_execute(database, "BEGIN IMMEDIATE");
 
@@ -147,7 +152,7 @@ static int database_upgrade(struct database *database, int64_t version)
 /* Whose file it is, and of which version. */
 static int database_identify(struct database *database, struct error *error)
 {
-	const struct database_options *options = database->options;
+	const struct database_options *options = &database->options;
 	int64_t application = 0, version = 0, tables = 0;
 	int err = database_number(database, "PRAGMA application_id", &application);
 
@@ -171,7 +176,7 @@ static int database_identify(struct database *database, struct error *error)
 
 static int database_prepare(struct database *database)
 {
-	const struct database_options *options = database->options;
+	const struct database_options *options = &database->options;
 
 	for (size_t i = 0; i < options->statement_count; i++) {
 		int code = sqlite3_prepare_v3(database->handle, options->statements[i], -1,
@@ -186,7 +191,7 @@ static int database_prepare(struct database *database)
 
 static void database_stop(struct database *database, bool corrupt)
 {
-	for (size_t i = 0; i < database->options->statement_count; i++) {
+	for (size_t i = 0; i < database->options.statement_count; i++) {
 		sqlite3_finalize(database->statements[i]);
 		database->statements[i] = NULL;
 	}
@@ -221,23 +226,24 @@ static int database_start(struct database *database, struct error *error)
 int database_renew(struct database *database)
 {
 	char aside[DATABASE_PATH_BYTES + 32], why[sizeof(database->problem)];
-	int err;
+	int err = 0;
 
 	snprintf(why, sizeof(why), "%s", database->problem);
 	database_stop(database, true);
-	err = database_set_aside(database->path, aside, sizeof(aside));
-	if (!err)
-		err = database_start(database, NULL);
-	if (err) {
-		database_stop(database, true);
-		return err;
+	if (!database->begun) {
+		err = database_set_aside(database->path, aside, sizeof(aside));
+		if (err)
+			return err;
+		error_set(&database->notice, 0,
+			  "%s is corrupt (%s): it was set aside as %s, to begin an empty one", database->path,
+			  why, aside);
+		database->noticed = false;
 	}
-	error_set(
-		&database->notice, 0,
-		"%s is corrupt (%s): it was set aside as %s, and an empty one begun; what it held is not used",
-		database->path, why, aside);
-	database->noticed = false;
-	return 0;
+	err = database_start(database, NULL);
+	database->begun = err && err != -EUCLEAN;
+	if (err)
+		database_stop(database, true);
+	return err;
 }
 
 struct database *database_open(const struct database_options *options, struct error *error)
@@ -251,7 +257,7 @@ struct database *database_open(const struct database_options *options, struct er
 		error_set(error, err, "cannot open %s/%s: out of memory", options->directory, options->name);
 		goto out_free;
 	}
-	database->options = options;
+	database->options = *options;
 	database->noticed = true;
 	err = -ENAMETOOLONG;
 	if (snprintf(database->path, sizeof(database->path), "%s/%s", options->directory, options->name) >=
@@ -320,9 +326,16 @@ int database_step(struct database *database, struct sqlite3_stmt *statement)
 	if (code == SQLITE_ROW)
 		return 1;
 	err = code == SQLITE_DONE ? 0 : database_failed(database, code);
+	database_done(statement);
+	return err;
+}
+
+void database_done(struct sqlite3_stmt *statement)
+{
+	if (!statement)
+		return;
 	sqlite3_reset(statement);
 	sqlite3_clear_bindings(statement);
-	return err;
 }
 
 int database_run(struct database *database, struct sqlite3_stmt *statement)
@@ -331,8 +344,7 @@ int database_run(struct database *database, struct sqlite3_stmt *statement)
 
 	if (err <= 0)
 		return err;
-	sqlite3_reset(statement);
-	sqlite3_clear_bindings(statement);
+	database_done(statement);
 	return 0;
 }
 

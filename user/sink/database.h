@@ -31,7 +31,8 @@ struct database_options {
 };
 
 /*
- * Opens or creates it; blocks, for as long as the disk does. The options must outlive it. NULL with the
+ * Opens or creates it; blocks, for as long as the disk does. What the options point to must outlive
+ * it, but for the directory. NULL with the
  * sentence in `error`: no such directory can be made, another process has it open, it is somebody else's
  * or a later version's.
  */
@@ -52,10 +53,14 @@ struct sqlite3_stmt *database_statement(struct database *database, size_t index)
  * -errno: -ENOSPC the disk is full, -EUCLEAN the file is corrupt, -EIO, -ENOMEM and others.
  */
 int database_step(struct database *database, struct sqlite3_stmt *statement);
+/* Resets a statement of which more rows might be read. Safe on NULL. */
+void database_done(struct sqlite3_stmt *statement);
 /* step() for what returns no row. */
 int database_run(struct database *database, struct sqlite3_stmt *statement);
 /* SQL without parameters and results: "BEGIN". -errno as above. */
 int database_execute(struct database *database, const char *sql);
+/* After an error, whether or not SQLite has done so itself. */
+void database_rollback(struct database *database);
 /* The last problem in SQLite's words, for sentences. */
 const char *database_problem(const struct database *database);
 

@@ -131,7 +131,7 @@ int database_set_aside(const char *path, char *aside, size_t aside_len)
 	do {
 		snprintf(aside, aside_len, "%s.corrupt-%" PRId64, path, when++);
 	} while (!access(aside, F_OK));
-	if (rename(path, aside))
+	if (rename(path, aside) && errno != ENOENT)
 		return -errno;
 	snprintf(from, sizeof(from), "%s-wal", path);
 	snprintf(to, sizeof(to), "%s-wal", aside);
