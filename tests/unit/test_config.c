@@ -612,7 +612,7 @@ static void test_documented(void **state)
 {
 	char *manual = read_whole("docs/configuration.md");
 	size_t rows = 0, keys = 0;
-	char *end = strstr(manual, "Each element of `outputs.graphite`");
+	char *end = strstr(manual, "Each element of a list of outputs");
 
 	(void)state;
 	assert_non_null(end);

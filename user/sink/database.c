@@ -117,8 +117,9 @@ static int database_number(struct database *database, const char *sql, int64_t *
 static int database_check(struct database *database)
 {
 	sqlite3_stmt *statement = NULL;
+	const char *answer, *line;
 	struct stat file;
-	int code, err = 0;
+	int code, err;
 
 	if (stat(database->path, &file) || file.st_size > CHECK_BYTES)
 		return 0;
@@ -127,10 +128,15 @@ static int database_check(struct database *database)
 		code = sqlite3_step(statement);
 	if (code != SQLITE_ROW) {
 		err = database_failed(database, code);
-	} else if (strcmp((const char *)sqlite3_column_text(statement, 0), "ok")) {
+	} else {
+		answer = (const char *)sqlite3_column_text(statement, 0);
+		err = answer && !strcmp(answer, "ok") ? 0 : -EUCLEAN;
+		/* The line behind the headline. */
+		line = answer ? strrchr(answer, '\n') : NULL;
 		snprintf(database->problem, sizeof(database->problem), "%s",
-			 (const char *)sqlite3_column_text(statement, 0));
-		err = -EUCLEAN;
+			 line	  ? line + 1
+			 : answer ? answer
+				  : "no answer to a check");
 	}
 	sqlite3_finalize(statement);
 	return err;

@@ -14,39 +14,82 @@
 
 /* Each needs a little memory of its own, wherever its data are. */
 #define BATCHES_MAX (128 << 10)
-#define AGES_SECONDS 5
+static const struct timeval aging_interval = { .tv_sec = 5 };
 
-static struct entry *entry_add(struct outbox *outbox, struct batch *batch)
+/* What is on its way to disk may be that much more than queue.memory: a flush is larger than that, at times. */
+#define WRITE_AHEAD_BYTES (64 << 20)
+
+void entry_insert(struct outbox *outbox, struct entry *entry, struct entry *before)
 {
-	struct entry *entry = calloc(1, sizeof(*entry));
-
-	if (!entry)
-		return NULL;
-	entry->batch = batch;
-	entry->born = clock_read(CLOCK_BOOTTIME);
-	entry->len = batch->len;
-	entry->points = batch->points;
-	TAILQ_INSERT_TAIL(&outbox->list, entry, next);
+	if (before)
+		TAILQ_INSERT_BEFORE(before, entry, next);
+	else
+		TAILQ_INSERT_TAIL(&outbox->list, entry, next);
 	outbox->stats.batches_queued++;
 	outbox->stats.bytes_queued += entry->len;
 	outbox->stats.points_queued += entry->points;
-	outbox->stats.bytes_memory += entry->len;
-	return entry;
+	if (entry->batch)
+		outbox->stats.bytes_memory += entry->len;
+	if (!event_pending(outbox->aging, EV_TIMEOUT, NULL))
+		event_add(outbox->aging, &aging_interval);
+}
+
+void entry_place(struct outbox *outbox, struct entry *entry, enum place place)
+{
+	const enum place before = entry->place;
+
+	if (before != PLACE_MEMORY)
+		outbox->bytes_disk -= entry->len;
+	if (before == PLACE_STORED) {
+		outbox->stats.batches_spooled--;
+		outbox->stats.bytes_spooled -= entry->len;
+		outbox->cached -= entry->batch != NULL;
+	}
+	entry->place = place;
+	if (place != PLACE_MEMORY)
+		outbox->bytes_disk += entry->len;
+	if (place == PLACE_STORED) {
+		outbox->stats.batches_spooled++;
+		outbox->stats.bytes_spooled += entry->len;
+		outbox->cached += entry->batch != NULL;
+	}
+}
+
+void entry_evict(struct outbox *outbox, struct entry *entry)
+{
+	outbox->cached--;
+	outbox->stats.bytes_memory -= entry->len;
+	batch_release(entry->batch);
+	entry->batch = NULL;
+}
+
+static void entry_free(struct entry *entry)
+{
+	batch_release(entry->batch);
+	free(entry);
 }
 
 void entry_remove(struct outbox *outbox, struct entry *entry)
 {
 	if (entry == outbox->taken)
 		outbox->taken = NULL;
+	if (entry->place == PLACE_STORED ||
+	    (entry->place == PLACE_WRITING && !spool_cancel(outbox->client, entry->row)))
+		spool_delete(outbox->client, entry->row);
+	entry_place(outbox, entry, PLACE_MEMORY);
 	TAILQ_REMOVE(&outbox->list, entry, next);
 	outbox->stats.batches_queued--;
 	outbox->stats.bytes_queued -= entry->len;
 	outbox->stats.points_queued -= entry->points;
-	if (entry->batch)
+	if (entry->batch || entry->reading)
 		outbox->stats.bytes_memory -= entry->len;
-	batch_release(entry->batch);
-	free(entry);
-	if (TAILQ_EMPTY(&outbox->list) && outbox->complained) {
+	entry_free(entry);
+	if (!TAILQ_EMPTY(&outbox->list))
+		return;
+	event_del(outbox->aging);
+	if (outbox->saving)
+		event_del(outbox->saving);
+	if (outbox->complained) {
 		log_info("%s has caught up; %" PRIu64 " points were dropped", outbox->options.what,
 			 outbox->stats.points_dropped - outbox->points_dropped_before);
 		outbox->complained = false;
@@ -73,7 +116,7 @@ void entry_drop(struct outbox *outbox, struct entry *entry)
 }
 
 /* The list is in the order of ages, so the first that is young enough ends the search. */
-static void outbox_expire(struct outbox *outbox)
+void outbox_expire(struct outbox *outbox)
 {
 	const int64_t max_age = outbox->options.limits.max_age, now = clock_read(CLOCK_BOOTTIME);
 	struct entry *entry = TAILQ_FIRST(&outbox->list), *next;
@@ -85,83 +128,144 @@ static void outbox_expire(struct outbox *outbox)
 	}
 }
 
-/* Drops what is oldest until there is room in memory for `len` bytes more. */
-static bool outbox_make_room(struct outbox *outbox, size_t len)
+struct entry *outbox_oldest(const struct outbox *outbox)
 {
-	const size_t limit = outbox->options.limits.memory;
-	struct entry *entry = TAILQ_FIRST(&outbox->list), *next;
+	struct entry *entry = TAILQ_FIRST(&outbox->list);
+
+	return entry && entry == outbox->taken ? TAILQ_NEXT(entry, next) : entry;
+}
+
+bool outbox_make_room(struct outbox *outbox, size_t len, bool writable)
+{
+	const size_t limit = outbox->options.limits.memory + (writable ? WRITE_AHEAD_BYTES : 0);
+	struct entry *entry, *next;
 
 	if (len > limit)
 		return false;
-	for (; entry &&
-	       (outbox->stats.bytes_memory + len > limit || outbox->stats.batches_queued >= BATCHES_MAX);
+	if (!writable)
+		outbox_evict(outbox, limit - len, outbox_oldest(outbox));
+	for (entry = TAILQ_FIRST(&outbox->list); entry && outbox->stats.bytes_memory + len > limit;
 	     entry = next) {
 		next = TAILQ_NEXT(entry, next);
-		if (entry != outbox->taken)
+		if (entry->place != PLACE_STORED && entry != outbox->taken)
 			entry_drop(outbox, entry);
 	}
 	return outbox->stats.bytes_memory + len <= limit;
 }
 
-static void on_timer(evutil_socket_t fd, short events, void *context)
+static void on_aging(evutil_socket_t fd, short events, void *context)
 {
+	struct outbox *outbox = context;
+
 	(void)fd;
 	(void)events;
-	outbox_expire(context);
+	outbox_expire(outbox);
+	if (!TAILQ_EMPTY(&outbox->list))
+		event_add(outbox->aging, &aging_interval);
 }
 
 struct outbox *outbox_new(struct event_base *base, const struct outbox_options *options, struct error *error)
 {
-	const struct timeval often = { .tv_sec = AGES_SECONDS };
 	struct outbox *outbox = calloc(1, sizeof(*outbox));
 
-	if (outbox)
-		outbox->timer = event_new(base, -1, EV_PERSIST, on_timer, outbox);
-	if (!outbox || !outbox->timer || event_add(outbox->timer, &often)) {
-		error_set(error, -ENOMEM, "cannot create a queue for %s: out of memory", options->what);
-		if (outbox && outbox->timer)
-			event_free(outbox->timer);
-		free(outbox);
-		return NULL;
-	}
+	if (!outbox)
+		goto out_error;
 	outbox->options = *options;
 	TAILQ_INIT(&outbox->list);
-	return outbox;
+	outbox->aging = event_new(base, -1, 0, on_aging, outbox);
+	if (outbox->aging && !outbox_attach(outbox))
+		return outbox;
+	outbox_free(outbox);
+out_error:
+	error_set(error, -ENOMEM, "cannot create a queue for %s: out of memory", options->what);
+	return NULL;
 }
 
 void outbox_free(struct outbox *outbox)
 {
+	struct entry *entry;
+
 	if (!outbox)
 		return;
-	outbox->complained = false;
-	while (!TAILQ_EMPTY(&outbox->list))
-		entry_remove(outbox, TAILQ_FIRST(&outbox->list));
-	event_free(outbox->timer);
+	outbox_detach(outbox);
+	while ((entry = TAILQ_FIRST(&outbox->list))) {
+		TAILQ_REMOVE(&outbox->list, entry, next);
+		entry_free(entry);
+	}
+	if (outbox->aging)
+		event_free(outbox->aging);
 	free(outbox);
+}
+
+static struct entry *entry_new(struct outbox *outbox, unsigned int kind, size_t points, const char *data,
+			       size_t len)
+{
+	struct entry *entry = calloc(1, sizeof(*entry));
+
+	if (!entry)
+		return NULL;
+	entry->batch = batch_new(kind, clock_read(CLOCK_REALTIME), points, len);
+	if (!entry->batch) {
+		free(entry);
+		return NULL;
+	}
+	memcpy(entry->batch->data, data, len);
+	entry->born = clock_read(CLOCK_BOOTTIME);
+	entry->len = len;
+	entry->points = points;
+	if (outbox->client)
+		entry->row = spool_row(outbox->options.spool);
+	return entry;
 }
 
 void outbox_add(struct outbox *outbox, unsigned int kind, size_t points, const char *data, size_t len,
 		bool urgent)
 {
-	struct batch *batch = NULL;
+	const bool writable = outbox_can_write(outbox, len);
+	const struct entry *last;
+	struct entry *entry = NULL;
 
-	(void)urgent;
 	outbox_expire(outbox);
-	if (outbox_make_room(outbox, len))
-		batch = batch_new(kind, clock_read(CLOCK_REALTIME), points, len);
-	if (batch)
-		memcpy(batch->data, data, len);
-	if (!batch || !entry_add(outbox, batch)) {
+	while (outbox->stats.batches_queued >= BATCHES_MAX)
+		entry_drop(outbox, outbox_oldest(outbox));
+	if (outbox_make_room(outbox, len, writable))
+		entry = entry_new(outbox, kind, points, data, len);
+	if (!entry) {
 		outbox_count_drop(outbox, points);
-		batch_release(batch);
+		return;
 	}
+	last = TAILQ_LAST(&outbox->list, entry_list);
+	urgent |= last && last->place != PLACE_MEMORY;
+	entry_insert(outbox, entry, NULL);
+	urgent |= outbox->stats.bytes_memory > outbox->options.limits.memory;
+	if (urgent && writable)
+		entry_write(outbox, entry);
+	if (entry->place == PLACE_MEMORY)
+		outbox_save_later(outbox);
 }
 
 const struct batch *outbox_take(struct outbox *outbox)
 {
+	struct entry *first;
+
 	outbox_expire(outbox);
-	outbox->taken = TAILQ_FIRST(&outbox->list);
+	if (!outbox->finding)
+		outbox_read_ahead(outbox);
+	first = TAILQ_FIRST(&outbox->list);
+	outbox->taken = first && first->batch && !outbox->finding ? first : NULL;
+	outbox->wanted = !outbox->taken;
 	return outbox->taken ? outbox->taken->batch : NULL;
+}
+
+void outbox_tell(struct outbox *outbox)
+{
+	const struct entry *first = TAILQ_FIRST(&outbox->list);
+
+	if (!outbox->wanted || !first || !first->batch || outbox->finding)
+		return;
+	outbox->wanted = false;
+	if (outbox->options.available)
+		outbox->options.available(outbox->options.context);
 }
 
 void outbox_delivered(struct outbox *outbox)
@@ -186,12 +290,12 @@ void outbox_put_back(struct outbox *outbox)
 
 bool outbox_is_empty(const struct outbox *outbox)
 {
-	return TAILQ_EMPTY(&outbox->list);
+	return TAILQ_EMPTY(&outbox->list) && !outbox->finding;
 }
 
 bool outbox_is_safe(const struct outbox *outbox)
 {
-	return outbox_is_empty(outbox);
+	return outbox->stats.batches_spooled == outbox->stats.batches_queued;
 }
 
 void outbox_stats(const struct outbox *outbox, struct outbox_stats *stats)
