@@ -21,7 +21,7 @@ NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"|([^ "=]+)')
 GRANULARITIES = {"!M": 60, "!H": 3600, "!D": 86400}
 LINE_MAX, HISTOGRAM_LINE_MAX = 32768, 65536
-CENTROIDS_MAX = 1000
+CENTROIDS_MAX = 100
 TIMESTAMP_MAX = 10 ** 11  # seconds; what is larger was meant to be milliseconds
 INT32_MAX = 2 ** 31 - 1
 

@@ -109,7 +109,7 @@ static int rule_fail(const struct origins *origins, struct error *error, const c
 static bool outputs_configured(const struct config *config)
 {
 	return config->table_enabled || config->graphite_count || config->file_count || config->otlp_count ||
-	       config->relay_count;
+	       config->wavefront_count || config->relay_count;
 }
 
 /* What an output does not say of itself, the rest of the configuration says. */
@@ -123,6 +123,8 @@ static void outputs_resolve(struct config *config)
 		config_push_resolve(config, &config->graphite[i].push);
 	for (size_t i = 0; i < config->otlp_count; i++)
 		config_push_resolve(config, &config->otlp[i].push);
+	for (size_t i = 0; i < config->wavefront_count; i++)
+		config_push_resolve(config, &config->wavefront[i].push);
 }
 
 static int config_check(struct config *config, const struct origins *origins, struct error *error)

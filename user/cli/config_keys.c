@@ -209,6 +209,8 @@ const struct config_key config_keys[] = {
 	  .live = true },
 	{ "outputs.otlp", config_set_otlp, FIELDS(struct config, otlp, otlp_count), .live = true },
 	{ "outputs.relay", config_set_relays, FIELDS(struct config, relays, relay_count), .live = true },
+	{ "outputs.wavefront", config_set_wavefront, FIELDS(struct config, wavefront, wavefront_count),
+	  .live = true },
 	{ "queue.memory", config_set_size, FIELD(struct config, queue.memory), .min = 65536, .max = 0x1p40,
 	  .live = true },
 	{ "queue.disk", config_set_size, FIELD(struct config, queue.disk), .max = 0x1p44, .live = true },

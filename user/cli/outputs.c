@@ -23,6 +23,9 @@ static const struct output_kind kinds[] = {
 	  sink_otlp_new, true, offsetof(struct otlp_options, push.view), STORAGE_SPOOL },
 	{ offsetof(struct config, relays), sizeof(struct relay_options), offsetof(struct config, relay_count),
 	  0, sink_relay_new, false, 0, STORAGE_NONE },
+	{ offsetof(struct config, wavefront), sizeof(struct wavefront_options),
+	  offsetof(struct config, wavefront_count), 0, sink_wavefront_new, true,
+	  offsetof(struct wavefront_options, push.view), STORAGE_SPOOL },
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
