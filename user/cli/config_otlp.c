@@ -16,48 +16,14 @@
 
 static const char *const compressions[] = { "none", "gzip", NULL };
 
-/* "http://host..." without blanks, and without a password, which would stand in the log. */
-static const char *url_problem(const char *url)
-{
-	const char *host = !strncmp(url, "http://", 7)	  ? url + 7
-			   : !strncmp(url, "https://", 8) ? url + 8
-							  : NULL;
-
-	if (!host || !*host || strchr("/?#:", *host))
-		return "no URL such as http://127.0.0.1:4318/v1/metrics";
-	for (const char *at = url; *at; at++)
-		if (*at <= ' ' || *at > '~')
-			return "it has characters that a URL cannot have as they are";
-	if (memchr(host, '@', strcspn(host, "/?#")))
-		return "a name and a password have no place here: use headers";
-	return strlen(url) < ADDRESS_BYTES ? NULL : "it is too long";
-}
-
-static int url_add(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
-		   struct push_options *push)
-{
-	char text[CONFIG_TEXT_MAX];
-	const char *problem;
-	int err = config_scan_text(scan, key->path, node, text);
-
-	if (err)
-		return err;
-	problem = url_problem(text);
-	for (size_t i = 0; !problem && i < push->destination_count; i++)
-		if (!strcmp(push->destinations[i], text))
-			problem = "it stands here twice";
-	if (problem)
-		return config_scan_fail(scan, node, key->path, "%s", problem);
-	snprintf(push->destinations[push->destination_count++], ADDRESS_BYTES, "%s", text);
-	return 0;
-}
-
 /* The field is push_options.destinations, with destination_count behind it. */
 static int set_url(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
 		   void *field)
 {
-	return url_add(scan, key, node,
-		       (void *)((char *)field - offsetof(struct push_options, destinations)));
+	struct push_options *push = (void *)((char *)field - offsetof(struct push_options, destinations));
+	char text[CONFIG_TEXT_MAX];
+
+	return config_scan_url(scan, key, node, text) ?: config_add_destination(scan, key, node, push, text);
 }
 
 static int set_urls(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
