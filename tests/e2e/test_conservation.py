@@ -10,8 +10,7 @@ not promised.
 import random
 import socket
 
-import pytest
-
+import wavefront as lines_of
 from daemon import free_port, send, wait_for
 from faults import Clock, Receiver, is_on_disk, sinks
 
@@ -134,3 +133,35 @@ def test_graphite(start, tmp_path):
     found = compare(graphite_points(run.lines()), wanted)
     kept = {key for key in found if key[0].startswith(("stats.counters.", "stats.gauges.", "stats.sets."))}
     assert kept <= set(wanted), "nothing arrives that was not flushed"
+
+
+def wavefront(port):
+    return f'outputs.wavefront=[{{proxy: "127.0.0.1:{port}", source: tests, retry: {{min: 20ms, max: 100ms}}}}]'
+
+
+def wavefront_wanted(metrics):
+    wanted = {}
+    for metric in metrics:
+        fields = {"counter": ("count", "rate"), "timer": TIMER_FIELDS, "set": ("count",), "gauge": ("",)}[metric["type"]]
+        tags = tuple(tag.partition("=")[::2] for tag in metric["tags"].split(";") if tag)
+        for field in fields:
+            name = (metric["name"] + (f".{field}" if field else "")).replace("_", ".")
+            wanted[(name, tags), metric["timestamp"]] = metric[field or "value"]
+    return wanted
+
+
+def test_wavefront(start, tmp_path):
+    """Points by name, tags and timestamp; and of each timer's distributions as many values as were flushed."""
+    run = Run(start, tmp_path, wavefront)
+    endure(run)
+    parsed = [lines_of.parse(line) for line in run.lines()]  # raises where Wavefront would refuse
+    points = [((one.name, tuple(one.tags.items())), one.timestamp, one.value)
+              for one in parsed if isinstance(one, lines_of.Point)]
+    wanted = wavefront_wanted(run.metrics)
+    found = compare(points, wanted)
+    kept = {key for key in found if not key[0][0].startswith("shop.load") and key[0][0].endswith((".count", ".rate"))}
+    assert kept <= set(wanted), "nothing arrives that was not flushed"
+    distributions = {one.key: one.count for one in parsed if isinstance(one, lines_of.Histogram)}
+    timers = [metric for metric in run.metrics if metric["type"] == "timer"]
+    assert sum(distributions.values()) == sum(metric["samples"] for metric in timers) > 0
+    assert {key[1] for key in distributions} == {metric["name"] for metric in timers}
