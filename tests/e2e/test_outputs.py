@@ -120,6 +120,25 @@ def test_global_tags(fakes, start):
     assert_lines_valid(fake.lines)
 
 
+def test_global_tags_by_a_reload(tmp_path, start):
+    """Series, and the daemon's own metrics, have the new tags from the next window on; nothing is counted twice."""
+    config = tmp_path / "kstatsd.yaml"
+    config.write_text("global_tags: {env: one}\n")
+    one = start(config=config)
+    send("sendto", "tagged:1|c", port=one.port)
+    config.write_text("global_tags: {env: two}\n")
+    assert one.ask("reload").returncode == 0
+    first = one.flush()
+    assert first.names() == {"tagged;env=one"}
+    send("sendto", "tagged:2|c", port=one.port)
+    second = one.flush()
+    assert second.names() == {"tagged;env=two"}
+    assert second.counter("tagged;env=two") == 2
+    assert {metric["tags"] for metric in second.metrics} == {"env=two"}
+    assert (first.count("lines.seen"), second.count("lines.seen")) == (1, 1)
+    assert one.flush().names() == set()
+
+
 def certificate(folder, name, issuer=None):
     """A key and a certificate for 127.0.0.1 and carbon.test, in one file; its own issuer, unless another is given."""
     path, key = str(folder / f"{name}.pem"), str(folder / f"{name}.key")

@@ -11,7 +11,6 @@
 #include <event2/event.h>
 #include <event2/http.h>
 #include <openssl/ssl.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -27,6 +26,7 @@ struct guarded {
 	struct bufferevent *stream;
 	int64_t until;
 	bool refused, encrypted;
+	bool told; /* a request has come, and has or will have an answer */
 };
 
 struct guard {
@@ -65,7 +65,7 @@ static void hang_up(struct guarded *one)
 
 	if (fd < 0)
 		return;
-	if (one->refused && !one->encrypted)
+	if (one->refused && !one->told && !one->encrypted)
 		send(fd, busy, sizeof(busy) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 	shutdown(fd, SHUT_RDWR);
 }
@@ -128,8 +128,8 @@ static struct bufferevent *stream_new(struct guard *guard)
 }
 
 /*
- * evhttp accepted a connection and asks what to read it with. Without an answer it would make something
- * itself, so without memory, too, something must be returned: a stream that is hung up at once.
+ * evhttp accepted a connection and asks what to read it with. Without memory for the guard it has only
+ * evhttp's own patience.
  */
 static struct bufferevent *guard_on_accept(struct event_base *base, void *context)
 {
@@ -230,16 +230,18 @@ static void guard_on_complete(struct evhttp_request *request, void *context)
 		one->until = clock_read(CLOCK_MONOTONIC) + guard->limits.idle;
 }
 
-void guard_request(struct guard *guard, struct evhttp_request *request)
+bool guard_request(struct guard *guard, struct evhttp_request *request)
 {
 	struct evhttp_connection *connection = evhttp_request_get_connection(request);
 	struct guarded *one = guard_find(guard, connection);
 
 	if (!one)
-		return;
+		return true;
+	one->told = true;
 	one->until = clock_read(CLOCK_MONOTONIC) + guard->limits.answer;
 	evhttp_connection_set_closecb(connection, guard_on_close, guard);
 	evhttp_request_set_on_complete_cb(request, guard_on_complete, guard);
+	return !one->refused;
 }
 
 void guard_counts(const struct guard *guard, struct guard_counts *counts)

@@ -6,6 +6,7 @@
 #ifndef SINK_PROMETHEUS_GUARD_H
 #define SINK_PROMETHEUS_GUARD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,8 +36,8 @@ void guard_free(struct guard *guard);
 /* For connections accepted from now on. `tls` is taken over; NULL: none. */
 void guard_set_tls(struct guard *guard, struct ssl_ctx_st *tls);
 void guard_set_limits(struct guard *guard, const struct guard_limits *limits);
-/* A request has come: to be called for each. */
-void guard_request(struct guard *guard, struct evhttp_request *request);
+/* A request has come: to be called for each. False: the connection is one too many, and is to be closed. */
+bool guard_request(struct guard *guard, struct evhttp_request *request);
 void guard_counts(const struct guard *guard, struct guard_counts *counts);
 
 #endif /* SINK_PROMETHEUS_GUARD_H */

@@ -212,7 +212,11 @@ static void on_request(struct evhttp_request *request, void *context)
 	const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
 	enum evhttp_cmd_type method = evhttp_request_get_command(request);
 
-	guard_request(http->guard, request);
+	if (!guard_request(http->guard, request)) {
+		header_add(request, "Connection", "close");
+		reply_plain(request, HTTP_SERVUNAVAIL, "too many connections\n");
+		return;
+	}
 	for (size_t i = 0; path && i < sizeof(pages) / sizeof(pages[0]); i++) {
 		if (strcmp(path, pages[i].path ? pages[i].path : http->options.path))
 			continue;
