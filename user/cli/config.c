@@ -107,7 +107,8 @@ static int rule_fail(const struct origins *origins, struct error *error, const c
 
 static bool outputs_configured(const struct config *config)
 {
-	return config->table_enabled || config->graphite_count || config->file_count;
+	return config->table_enabled || config->graphite_count || config->file_count ||
+	       config->wavefront_count;
 }
 
 /* What an output does not say of itself, the rest of the configuration says. */
@@ -119,6 +120,8 @@ static void outputs_resolve(struct config *config)
 		config_view_resolve(config, &config->file[i].view);
 	for (size_t i = 0; i < config->graphite_count; i++)
 		config_push_resolve(config, &config->graphite[i].push);
+	for (size_t i = 0; i < config->wavefront_count; i++)
+		config_push_resolve(config, &config->wavefront[i].push);
 }
 
 static int config_check(struct config *config, const struct origins *origins, struct error *error)

@@ -20,6 +20,7 @@
 #include "sink/sink_file.h"
 #include "sink/sink_graphite.h"
 #include "sink/sink_stdout.h"
+#include "sink/sink_wavefront.h"
 
 #define CONFIG_DEFAULT_FILE "/etc/kstatsd/kstatsd.yaml"
 #define OUTPUTS_MAX 8 /* of one kind */
@@ -64,6 +65,8 @@ struct config {
 	size_t graphite_count;
 	struct file_options file[OUTPUTS_MAX];
 	size_t file_count;
+	struct wavefront_options wavefront[OUTPUTS_MAX];
+	size_t wavefront_count;
 	struct queue_options queue; /* of outputs that say nothing else */
 	int64_t jitter;		    /* nanoseconds; flush.jitter */
 	char global_tags[GLOBAL_TAGS_BYTES];

@@ -207,6 +207,8 @@ const struct config_key config_keys[] = {
 	{ "outputs.file", config_set_file, FIELDS(struct config, file, file_count), .live = true },
 	{ "outputs.graphite", config_set_graphite, FIELDS(struct config, graphite, graphite_count),
 	  .live = true },
+	{ "outputs.wavefront", config_set_wavefront, FIELDS(struct config, wavefront, wavefront_count),
+	  .live = true },
 	{ "queue.memory", config_set_size, FIELD(struct config, queue.memory), .min = 65536, .max = 0x1p40,
 	  .live = true },
 	{ "queue.disk", config_set_size, FIELD(struct config, queue.disk), .max = 0x1p44, .live = true },

@@ -19,6 +19,9 @@ static const struct output_kind kinds[] = {
 	{ offsetof(struct config, graphite), sizeof(struct graphite_options),
 	  offsetof(struct config, graphite_count), 0, sink_graphite_new, false,
 	  offsetof(struct graphite_options, push.view), STORAGE_SPOOL },
+	{ offsetof(struct config, wavefront), sizeof(struct wavefront_options),
+	  offsetof(struct config, wavefront_count), 0, sink_wavefront_new, true,
+	  offsetof(struct wavefront_options, push.view), STORAGE_SPOOL },
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
