@@ -163,7 +163,7 @@ $(OUTPUT)/kstatsd: $(USER_OBJECTS)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(lib_ldlibs) -o $@
 
 TEST_SKELETONS := $(patsubst tests/bpf/%.bpf.c,$(OUTPUT)/tests/bpf/%.skel.h,$(wildcard tests/bpf/*.bpf.c))
-$(C_TESTS:=.o) $(BENCHES:=.o): | $(SKELETONS) $(TEST_SKELETONS)
+$(C_TESTS:=.o) $(BENCHES:=.o): | $(SKELETONS) $(TEST_SKELETONS) $(PROTO_HEADERS)
 $(OUTPUT)/tests/%.o: tests/%.c $(OUTPUT)/flags
 	$(say) CC $<
 	@mkdir -p $(@D)

@@ -21,7 +21,7 @@
 #include "lib/log.h"
 #include "lib/number.h"
 #include "sink/http_transport.h"
-#include "sink/outbox.h"
+#include "sink/batch.h"
 #include "sink/text.h"
 
 #define SECONDS_MAX 10
@@ -268,7 +268,7 @@ static void on_answered(void *context, unsigned int kind, const char *body, size
 	scene->answered += len;
 }
 
-static struct batch *batch_new(unsigned int kind, const char *data)
+static struct batch *batch_of(unsigned int kind, const char *data)
 {
 	struct batch *batch = calloc(1, sizeof(*batch) + strlen(data));
 
@@ -301,7 +301,7 @@ static void scene_open(struct scene *scene, const char *const *answers)
 		.answered = on_answered,
 		.context = scene,
 	};
-	scene->batch = batch_new(0, "a 1\n");
+	scene->batch = batch_of(0, "a 1\n");
 }
 
 static void scene_connect(struct scene *scene)

@@ -22,6 +22,13 @@ static const struct output_kind kinds[] = {
 	{ offsetof(struct config, graphite), sizeof(struct graphite_options),
 	  offsetof(struct config, graphite_count), 0, sink_graphite_new, false,
 	  offsetof(struct graphite_options, push.view), STORAGE_SPOOL },
+	{ offsetof(struct config, otlp), sizeof(struct otlp_options), offsetof(struct config, otlp_count), 0,
+	  sink_otlp_new, true, offsetof(struct otlp_options, push.view), STORAGE_SPOOL },
+	{ offsetof(struct config, relays), sizeof(struct relay_options), offsetof(struct config, relay_count),
+	  0, sink_relay_new, false, 0, STORAGE_NONE },
+	{ offsetof(struct config, wavefront), sizeof(struct wavefront_options),
+	  offsetof(struct config, wavefront_count), 0, sink_wavefront_new, true,
+	  offsetof(struct wavefront_options, push.view), STORAGE_SPOOL },
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -123,8 +130,10 @@ static void outputs_retire(struct outputs *outputs, const struct output_plan *pl
 
 		for (size_t i = 0; i < count; i++)
 			wanted |= plans_equal(&output->plan, &plans[i]);
-		if (!wanted && !output->retired)
-			output->retired = clock_read(CLOCK_MONOTONIC);
+		if (wanted || output->retired)
+			continue;
+		output->retired = clock_read(CLOCK_MONOTONIC);
+		sink_retire(output->sink);
 	}
 }
 
@@ -181,6 +190,7 @@ int outputs_update(struct outputs *outputs, const struct config *config, struct 
 		.base = outputs->base,
 		.names = &outputs->names,
 		.state_dir = outputs->state_dir,
+		.relays = &outputs->relays,
 	};
 	struct output_plan plans[PLANS_MAX];
 	size_t count = plans_make(config, plans);
@@ -281,15 +291,17 @@ void outputs_hurry(struct outputs *outputs)
 		sink_hurry(output->sink);
 }
 
-uint64_t outputs_spooled(const struct outputs *outputs)
+uint64_t outputs_queued(const struct outputs *outputs, uint64_t *spooled)
 {
 	uint64_t bytes = 0;
 
+	*spooled = 0;
 	for (const struct output *output = outputs->first; output; output = output->next) {
 		struct sink_stats stats;
 
 		sink_stats(output->sink, &stats);
-		bytes += stats.bytes_spooled;
+		bytes += stats.bytes_queued;
+		*spooled += stats.bytes_spooled;
 	}
 	return bytes;
 }
@@ -303,7 +315,7 @@ size_t outputs_percentiles(const struct config *config, double percentiles[PERCE
 		const struct view_options *view =
 			(const void *)((const char *)plans[i].options + plans[i].kind->view);
 
-		for (size_t j = 0; j < view->percentile_count; j++) {
+		for (size_t j = 0; plans[i].kind->view && j < view->percentile_count; j++) {
 			size_t k = 0;
 
 			while (k < count && percentiles[k] != view->percentiles[j])

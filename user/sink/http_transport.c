@@ -20,7 +20,7 @@
 #include "sink/http_loop.h"
 #include "sink/http_request.h"
 #include "sink/http_transport.h"
-#include "sink/outbox.h"
+#include "sink/batch.h"
 
 #define FIRST_LINE_BYTES 121
 #define PROBLEM_BYTES 200

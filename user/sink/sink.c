@@ -33,6 +33,12 @@ int sink_update(struct sink *sink, const void *options, struct error *error)
 	return sink->operations->update(sink, options, error);
 }
 
+void sink_retire(struct sink *sink)
+{
+	if (sink->operations->retire)
+		sink->operations->retire(sink);
+}
+
 void sink_stats(const struct sink *sink, struct sink_stats *stats)
 {
 	*stats = (struct sink_stats){};
