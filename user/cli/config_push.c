@@ -172,7 +172,6 @@ void config_view_resolve(const struct config *config, struct view_options *view)
 		memcpy(view->percentiles, config->percentiles, sizeof(view->percentiles));
 		view->percentile_count = config->percentile_count;
 	}
-	memcpy(view->tags, config->global_tags, sizeof(view->tags));
 }
 
 void config_push_resolve(const struct config *config, struct push_options *push)

@@ -53,6 +53,14 @@ config_set_fn config_set_globs, config_set_view_percentiles, config_set_server_n
 /* The field is push_options.destinations, with destination_count behind it: one "host:port", or a list of them. */
 config_set_fn config_set_destination, config_set_destinations;
 
+/* Adds one; `address` is checked and fits. */
+int config_add_destination(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
+			   struct push_options *push, const char *address);
+/* A value that is "http://HOST..." or "https://HOST...", without user, query and fragment, into text[CONFIG_TEXT_MAX]. */
+int config_scan_url(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
+		    char *text);
+bool config_is_url(const char *text);
+
 /* A list of outputs of one kind. */
 struct config_outputs {
 	void *list; /* OUTPUTS_MAX of them */
@@ -71,6 +79,8 @@ int config_set_outputs(struct config_scan *scan, const struct config_key *key, c
 
 /* Takes over from the rest of the configuration what an output or a view left unsaid. */
 void config_push_resolve(const struct config *config, struct push_options *push);
+/* What outputs.prometheus is by default. */
+void config_prometheus_init(struct prometheus_options *options);
 void config_view_resolve(const struct config *config, struct view_options *view);
 
 #endif /* CLI_CONFIG_PUSH_H */

@@ -45,6 +45,17 @@ const yaml_node_t *config_scan_item(const struct config_scan *scan, const yaml_n
 	return yaml_document_get_node(scan->document, items[index]);
 }
 
+const yaml_node_t *config_scan_pair(const struct config_scan *scan, const yaml_node_t *node, size_t index,
+				    const yaml_node_t **key)
+{
+	const yaml_node_pair_t *pair = node->data.mapping.pairs.start + index;
+
+	if (pair >= node->data.mapping.pairs.top)
+		return NULL;
+	*key = yaml_document_get_node(scan->document, pair->key);
+	return yaml_document_get_node(scan->document, pair->value);
+}
+
 int config_scan_text(struct config_scan *scan, const char *path, const yaml_node_t *node, char *text)
 {
 	struct error reason = {};

@@ -75,6 +75,10 @@ int config_scan_text(struct config_scan *scan, const char *path, const yaml_node
 /* Element `index` of a sequence node; NULL behind the last. */
 const yaml_node_t *config_scan_item(const struct config_scan *scan, const yaml_node_t *node, size_t index);
 
+/* Pair `index` of a mapping node: its value, and its key. NULL behind the last. */
+const yaml_node_t *config_scan_pair(const struct config_scan *scan, const yaml_node_t *node, size_t index,
+				    const yaml_node_t **key);
+
 /* Writes "SOURCE:LINE: KEY: reason" and returns -EINVAL. */
 int config_scan_fail(struct config_scan *scan, const yaml_node_t *node, const char *path, const char *format,
 		     ...) __attribute__((format(printf, 4, 5)));

@@ -5,12 +5,13 @@
  */
 #include <errno.h>
 #include <event2/event.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include "cli/daemon.h"
 #include "cli/names.h"
-#include "cli/version.h"
+#include "lib/version.h"
 #include "core/store.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -103,21 +104,33 @@ static void daemon_on_ring_retry(evutil_socket_t fd, short what, void *context)
 	event_add(daemon->ring, NULL);
 }
 
+static void daemon_tell_left(const struct daemon *daemon)
+{
+	uint64_t spooled, queued = outputs_queued(&daemon->outputs, &spooled);
+
+	if (spooled)
+		log_info("left with %" PRIu64 " bytes undelivered that wait in %s for the next start",
+			 spooled, daemon->config.state_dir);
+	if (spooled < queued)
+		log_warning("left with values undelivered (%" PRIu64
+			    " bytes): an output did not take them within shutdown_timeout",
+			    queued - spooled);
+}
+
 /* Leaving: are the outputs done? */
 static void daemon_on_drain(evutil_socket_t fd, short what, void *context)
 {
 	struct daemon *daemon = context;
-	bool idle = outputs_idle(&daemon->outputs);
+	bool idle = outputs_idle(&daemon->outputs), safe = outputs_safe(&daemon->outputs);
 
 	(void)fd;
 	(void)what;
-	if (!idle && clock_read(CLOCK_MONOTONIC) < daemon->leave_until) {
+	if (!idle && !safe && clock_read(CLOCK_MONOTONIC) < daemon->leave_until) {
 		event_after(daemon->drain, DRAIN_POLL_NS);
 		return;
 	}
 	if (!idle)
-		log_warning(
-			"left with values undelivered: an output did not take them within shutdown_timeout");
+		daemon_tell_left(daemon);
 	event_base_loopbreak(daemon->base);
 }
 
@@ -137,8 +150,10 @@ static void daemon_leave(struct daemon *daemon)
 		log_error("%s", error.text);
 	daemon_close_tails(daemon);
 	daemon_close_tops(daemon);
+	daemon_close_relays(daemon);
 	capture_free(daemon->capture);
 	daemon->capture = NULL;
+	outputs_hurry(&daemon->outputs);
 	daemon->leave_until = clock_read(CLOCK_MONOTONIC) + daemon->config.shutdown_timeout;
 	daemon_on_drain(-1, 0, daemon);
 }
@@ -212,12 +227,13 @@ static struct event_base *base_new(void)
 static int store_open(struct daemon *daemon, struct error *error)
 {
 	const struct config *config = &daemon->config;
+	double percentiles[PERCENTILES_MAX];
 	struct store_options options = {
 		.series_max = config->series_max,
 		.exact_timers = config->capture.exact_timers,
 		.set_exact_max = config->capture.set_exact_max,
-		.percentiles = config->percentiles,
-		.percentile_count = config->percentile_count,
+		.percentiles = percentiles,
+		.percentile_count = outputs_percentiles(config, percentiles),
 		.weighted_timers = config->capture.weighted_timers,
 		.percentile_limit = config->percentile_limit,
 		.idle = config->idle,
@@ -248,7 +264,9 @@ static int daemon_open(struct daemon *daemon, struct error *error)
 		control_new(daemon->base, daemon->config.runtime_dir, control_commands, daemon, error);
 	if (!daemon->control)
 		return -EBUSY;
-	err = outputs_update(&daemon->outputs, &daemon->config, daemon->base, error);
+	outputs_init(&daemon->outputs, daemon->base, daemon->config.state_dir);
+	daemon_open_relays(daemon);
+	err = outputs_update(&daemon->outputs, &daemon->config, error);
 	if (!err)
 		err = store_open(daemon, error);
 	if (err)
@@ -256,6 +274,9 @@ static int daemon_open(struct daemon *daemon, struct error *error)
 	daemon->capture = capture_new(&daemon->config.capture, daemon->store, error);
 	if (!daemon->capture)
 		return -EIO;
+	err = daemon_update_relays(daemon, error);
+	if (err)
+		return err;
 	if (*daemon->config.console) {
 		daemon->console =
 			console_new(daemon->base, daemon->config.console, daemon_console, daemon, error);
@@ -271,6 +292,7 @@ static void daemon_close(struct daemon *daemon)
 	console_free(daemon->console);
 	daemon_close_tails(daemon);
 	daemon_close_tops(daemon);
+	daemon_close_relays(daemon);
 	capture_free(daemon->capture);
 	store_free(daemon->store);
 	naming_free(daemon->naming);

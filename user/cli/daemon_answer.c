@@ -5,10 +5,11 @@
 #include "cli/daemon.h"
 #include "cli/ledger.h"
 #include "cli/names.h"
-#include "cli/version.h"
+#include "lib/version.h"
 #include "core/store.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "sink/encoder.h"
 
 #define PROGRAMS_MAX 32
 #define MAPS_MAX 64
@@ -80,6 +81,15 @@ static json_t *maps_pack(const struct capture *capture)
 	return array;
 }
 
+static json_t *counts_pack(const struct sink_stats *stats)
+{
+	json_t *object = json_object();
+
+	for (size_t i = 0; i < stats->count_count; i++)
+		set_count(object, stats->counts[i].name, stats->counts[i].value);
+	return object;
+}
+
 static void sink_pack(void *array, const struct sink_stats *stats)
 {
 	json_t *row = json_object();
@@ -92,10 +102,15 @@ static void sink_pack(void *array, const struct sink_stats *stats)
 	set_count(row, "batches_sent", stats->batches_sent);
 	set_count(row, "lines_dropped", stats->lines_dropped);
 	set_count(row, "batches_dropped", stats->batches_dropped);
+	set_count(row, "lines_rejected", stats->lines_rejected);
+	set_count(row, "batches_rejected", stats->batches_rejected);
+	set_count(row, "bytes_spooled", stats->bytes_spooled);
+	set_count(row, "spool_errors", stats->spool_errors);
 	set_count(row, "batches_queued", stats->batches_queued);
 	set_count(row, "bytes_queued", stats->bytes_queued);
 	set_count(row, "reconnects", stats->reconnects);
 	set_count(row, "events_without_place", stats->events_without_place);
+	json_object_set_new(row, "counts", counts_pack(stats));
 	set_text(row, "last_error", stats->last_error);
 	json_array_append_new(array, row);
 }
@@ -206,7 +221,10 @@ json_t *daemon_answer_flush(void *context)
 /* What needs memory, first: percentiles and bins. */
 static int store_tune(struct store *store, const struct config *config)
 {
-	return store_set_percentiles(store, config->percentiles, config->percentile_count)
+	double percentiles[PERCENTILES_MAX];
+	size_t count = outputs_percentiles(config, percentiles);
+
+	return store_set_percentiles(store, percentiles, count)
 		       ?: store_set_bins(store, config->bin_rules, config->bin_rule_count);
 }
 
@@ -218,13 +236,14 @@ static int daemon_reconfigure(struct daemon *daemon, const struct config *next, 
 	struct naming *naming = names_load(next, error);
 	int err;
 
+	daemon_feed_relays(daemon);
 	if (!naming)
 		return -EINVAL;
 	err = store_tune(daemon->store, next);
 	if (err)
 		error_set(error, err, "cannot take over the keys of timers: out of memory");
 	else
-		err = outputs_update(&daemon->outputs, next, daemon->base, error);
+		err = outputs_update(&daemon->outputs, next, error);
 	if (err) {
 		/* Without memory for them, the new ones stay: the answer is a failure in any case. */
 		store_tune(daemon->store, &daemon->config);
@@ -242,7 +261,7 @@ static int daemon_reconfigure(struct daemon *daemon, const struct config *next, 
 		log_set_level(daemon->config.log_level);
 	if (beat)
 		daemon_reschedule(daemon);
-	return 0;
+	return daemon_update_relays(daemon, error);
 }
 
 json_t *daemon_answer_reload(void *context)

@@ -39,6 +39,10 @@ struct naming *names_load(const struct config *config, struct error *error)
 		}
 	}
 	naming = naming_new(&config->tags, mapping, templates);
+	if (naming && naming_set_tags(naming, config->global_tags)) {
+		naming_free(naming);
+		naming = NULL;
+	}
 	if (!naming)
 		error_set(error, -ENOMEM, "cannot name series: out of memory");
 	return naming;

@@ -12,32 +12,50 @@
 #include <stdint.h>
 #include "cli/config.h"
 #include "sink/format.h"
+#include "sink/relay.h"
 #include "sink/sink.h"
+#include "sink/spool.h"
 
 struct event_base;
 struct output;
 struct snapshot;
+struct spool;
 struct store;
+struct worker;
 
 struct outputs {
+	struct event_base *base;
 	struct output *first;
-	struct format_options names; /* the sinks point here: not to be moved */
+	struct worker *worker;		  /* NULL: no output needed it so far */
+	struct spool *spool;		  /* the same, or it could not be opened */
+	struct spool_stats spool_counted; /* what outputs_count_self() has exported */
+	const char *state_dir;		  /* "": nowhere */
+	struct format_options names;	  /* the sinks point here: not to be moved */
+	struct relay_feed relays;	  /* the same */
 };
 
+/* No sinks yet. `state_dir` outlives them. */
+void outputs_init(struct outputs *outputs, struct event_base *base, const char *state_dir);
 /*
- * Makes the sinks those of `config`: all, or nothing and a negative errno with the sentence.
- * Starts from a struct of zeros.
+ * Makes the sinks those of `config`: all, or nothing and a negative errno with the sentence. A spool that
+ * cannot be opened is a warning.
  */
-int outputs_update(struct outputs *outputs, const struct config *config, struct event_base *base,
-		   struct error *error);
+int outputs_update(struct outputs *outputs, const struct config *config, struct error *error);
 void outputs_release(struct outputs *outputs);
 
 /* Hands the snapshot to each; drops retired ones that are idle or older than `patience` nanoseconds. */
 void outputs_deliver(struct outputs *outputs, struct snapshot *snapshot, int64_t patience);
 /* Does an output of `config` want the buckets of timers in snapshots? */
 bool outputs_want_buckets(const struct config *config);
-/* True when everything delivered has left. */
+/* True when everything delivered has left; or when what has not is safe on disk. */
 bool outputs_idle(const struct outputs *outputs);
+bool outputs_safe(const struct outputs *outputs);
+/* The daemon leaves: nothing waits for its time any more. */
+void outputs_hurry(struct outputs *outputs);
+/* Bytes that have not left, and of these, those that are safe on disk for the next daemon. */
+uint64_t outputs_queued(const struct outputs *outputs, uint64_t *spooled);
+/* The percentiles that outputs of `config` want, each once, as many as there is room for; returns how many. */
+size_t outputs_percentiles(const struct config *config, double percentiles[PERCENTILES_MAX]);
 /* True when nobody will ever read any of them again. */
 bool outputs_gone(const struct outputs *outputs);
 

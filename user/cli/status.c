@@ -143,6 +143,30 @@ static void maps_print(const json_t *maps)
 	}
 }
 
+/* What went otherwise than it should, and what waits on disk. */
+static void sink_troubles_print(const json_t *row)
+{
+	static const struct {
+		const char *key, *text;
+	} rows[] = {
+		{ "bytes_spooled", "bytes on disk" },
+		{ "lines_rejected", "lines rejected" },
+		{ "spool_errors", "errors of the spool" },
+		{ "events_without_place", "events without a place" },
+	};
+	const json_t *count;
+	const char *name;
+
+	for (size_t i = 0; i < COUNT(rows); i++)
+		if (integer_of(row, rows[i].key))
+			printf(", %lld %s", integer_of(row, rows[i].key), rows[i].text);
+	json_object_foreach((json_t *)json_object_get(row, "counts"), name, count)
+	{
+		if (json_integer_value(count))
+			printf(", %lld %s", (long long)json_integer_value(count), name);
+	}
+}
+
 static void sinks_print(const json_t *sinks)
 {
 	const json_t *row;
@@ -153,12 +177,14 @@ static void sinks_print(const json_t *sinks)
 		const char *address = text_of(row, "address"), *problem = text_of(row, "last_error");
 
 		printf("  %s%s%s: %s; %lld lines sent, %lld dropped, %lld batches queued (%lld bytes), "
-		       "%lld reconnects\n",
+		       "%lld reconnects",
 		       text_of(row, "kind"), *address ? " " : "", address,
 		       is_set(row, "connected") ? "connected" : "not connected",
 		       integer_of(row, "lines_sent"), integer_of(row, "lines_dropped"),
 		       integer_of(row, "batches_queued"), integer_of(row, "bytes_queued"),
 		       integer_of(row, "reconnects"));
+		sink_troubles_print(row);
+		printf("\n");
 		if (*problem)
 			printf("    last error: %s\n", problem);
 	}

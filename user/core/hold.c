@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <math.h>
+#include "core/naming.h"
 #include "core/series.h"
 
 static void series_hold(struct series *series)
@@ -20,15 +21,36 @@ static struct series *series_own(struct store *store, enum metric_type type, con
 {
 	struct series *series;
 
-	if (canonical_name_own(&store->name, name))
+	if (naming_make_own(store->naming, &store->name, name))
 		return NULL;
 	/* Those who hit the limit are to be counted even then. */
 	series = store_find(store, type, &store->name, SIZE_MAX);
-	if (series && !series->holds) {
+	if (series && !series->own) {
+		series->own = true;
 		series_hold(series);
 		store->own_count++;
 	}
 	return series;
+}
+
+void store_disown(struct store *store)
+{
+	for (size_t i = 0; i < store->table_size; i++) {
+		struct series *series = store->table[i];
+
+		if (!series || !series->own)
+			continue;
+		series->own = false;
+		store->own_count--;
+		if (--series->holds)
+			continue;
+		series_forget(series);
+		series->renamed = true;
+		/* It may be the next to be evicted, but not from the table that is being walked. */
+		store->held--;
+		series->touched_at = store->closings;
+		TAILQ_INSERT_TAIL(&store->idle[series->type], series, idle);
+	}
 }
 
 int store_count_self(struct store *store, unsigned int window, const char *name, uint64_t value)

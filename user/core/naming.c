@@ -3,7 +3,7 @@
  * Styles of tags are told apart as statsd_exporter does: SignalFx's brackets first, which
  * are cut out wherever they stand; else the first ',' or '#' ends the name. Graphite's ';',
  * which statsd_exporter has not, is one more of those. Tags of several styles are merged.
- * Where keys are equal, what is added later wins: name, template, "|#", labels of the rule.
+ * Where keys are equal, what is added later wins: global, name, template, "|#", labels of the rule.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -17,7 +17,8 @@ struct naming {
 	struct naming_tags tags;
 	struct mapping *mapping;
 	struct template_list *templates;
-	uint64_t empty; /* names that a rule made of nothing */
+	char *global_tags; /* for all; NULL: none */
+	uint64_t empty;	   /* names that a rule made of nothing */
 };
 
 /* One name being made. */
@@ -46,10 +47,22 @@ struct naming *naming_new(const struct naming_tags *tags, struct mapping *mappin
 	return NULL;
 }
 
+int naming_set_tags(struct naming *naming, const char *tags)
+{
+	char *copy = *tags ? strdup(tags) : NULL;
+
+	if (*tags && !copy)
+		return -ENOMEM;
+	free(naming->global_tags);
+	naming->global_tags = copy;
+	return 0;
+}
+
 void naming_free(struct naming *naming)
 {
 	if (!naming)
 		return;
+	free(naming->global_tags);
 	mapping_free(naming->mapping);
 	template_list_free(naming->templates);
 	free(naming);
@@ -186,12 +199,21 @@ static int name_template(const struct naming *naming, struct work *work, struct 
 	return err;
 }
 
+static int global_tags_add(const struct naming *naming, struct tag_list *tags)
+{
+	if (!naming || !naming->global_tags)
+		return 0;
+	return tag_list_parse(tags, naming->global_tags, strlen(naming->global_tags), ';');
+}
+
 static int work_do(struct naming *naming, enum metric_type type, struct work *work,
 		   struct canonical_name *canonical, struct piece name, struct piece tags)
 {
 	bool named = false;
-	int err = name_cut(work, &name);
+	int err = global_tags_add(naming, &work->tags);
 
+	if (!err)
+		err = name_cut(work, &name);
 	if (!err && naming && naming->mapping)
 		err = name_map(naming, type, work, canonical, &name, &named);
 	if (!err && !named && !canonical->dropped && naming && naming->templates)
@@ -220,6 +242,26 @@ int naming_make(struct naming *naming, enum metric_type type, struct canonical_n
 	canonical->rule = NULL;
 	return work_do(naming, type, &work, canonical, (struct piece){ name, name_len },
 		       (struct piece){ tags, work.syntaxes->dogstatsd ? tags_len : 0 });
+}
+
+int naming_make_own(const struct naming *naming, struct canonical_name *canonical, const char *name)
+{
+	int err = canonical_name_own(canonical, name);
+
+	return err ? err : naming_add_tags(naming, canonical, "");
+}
+
+int naming_add_tags(const struct naming *naming, struct canonical_name *canonical, const char *tags)
+{
+	struct tag_list list;
+	int err;
+
+	list.used = 0;
+	list.count = 0;
+	err = global_tags_add(naming, &list);
+	if (!err)
+		err = tag_list_parse(&list, tags, strlen(tags), ';');
+	return err ? err : tag_list_write(&list, canonical);
 }
 
 int naming_look(struct naming *naming, enum metric_type type, struct canonical_name *canonical,

@@ -39,6 +39,11 @@ struct naming;
  */
 struct naming *naming_new(const struct naming_tags *tags, struct mapping *mapping,
 			  struct template_list *templates);
+/*
+ * Tags for every name, the daemon's own as well: canonical, "k=v;k2=v2"; a copy is made. One that was sent, or
+ * made by a template or the mapping, wins. -ENOMEM.
+ */
+int naming_set_tags(struct naming *naming, const char *tags);
 /* Safe on NULL. */
 void naming_free(struct naming *naming);
 
@@ -48,6 +53,11 @@ void naming_free(struct naming *naming);
  */
 int naming_make(struct naming *naming, enum metric_type type, struct canonical_name *canonical,
 		const void *name, size_t name_len, const void *tags, size_t tags_len);
+
+/* The name of the daemon's own that is `name`, with those tags. `naming` NULL: without. -ENAMETOOLONG. */
+int naming_make_own(const struct naming *naming, struct canonical_name *canonical, const char *name);
+/* Adds them to the tags of something else that was sent: an event. -ENAMETOOLONG: `tags` stay as they were. */
+int naming_add_tags(const struct naming *naming, struct canonical_name *canonical, const char *tags);
 
 /* The same for somebody who only looks: naming_failures() stays as it is. */
 int naming_look(struct naming *naming, enum metric_type type, struct canonical_name *canonical,

@@ -51,6 +51,7 @@ struct series {
 	enum metric_type type;
 	enum timer_unit unit; /* that of its first observation */
 	unsigned int holds;
+	bool own;	     /* the daemon's, which holds it */
 	uint64_t touched_at; /* store->closings at that time */
 	/* Of the last snapshot that held an observation of it; closed_at is of store->closings, too. */
 	bool known; /* there is one, and it was not forgotten since */
@@ -106,6 +107,8 @@ void series_reset(struct series *series, unsigned int window);
 void series_forget(struct series *series);
 /* Removes it from the store and frees it; nobody may hold it. */
 void series_remove(struct series *series);
+/* What the daemon calls its own will be called otherwise: lets go of it. */
+void store_disown(struct store *store);
 /* Is it in a window that is not closed yet? */
 bool series_is_touched(const struct series *series);
 /* "name" or "name;k=v;k2=v2", as statsd spells it, into key[NAME_BYTES]. */

@@ -14,6 +14,7 @@
 
 struct block {
 	unsigned int refs;
+	struct snapshot *parent; /* of which this one has a reference; NULL: none */
 	struct snapshot snapshot;
 	struct metric metrics[];
 };
@@ -42,8 +43,27 @@ struct snapshot *snapshot_ref(struct snapshot *snapshot)
 
 void snapshot_free(struct snapshot *snapshot)
 {
-	if (snapshot && !--block_of(snapshot)->refs)
-		free(block_of(snapshot));
+	while (snapshot && !--block_of(snapshot)->refs) {
+		struct block *block = block_of(snapshot);
+
+		snapshot = block->parent;
+		free(block);
+	}
+}
+
+struct snapshot *snapshot_derive(struct snapshot *parent, size_t bytes, void **room)
+{
+	struct block *block = malloc(sizeof(*block) + bytes);
+
+	if (!block)
+		return NULL;
+	*block = (struct block){ .refs = 1 };
+	if (parent) {
+		block->snapshot = *parent;
+		block->parent = snapshot_ref(parent);
+	}
+	*room = block->metrics;
+	return &block->snapshot;
 }
 
 static void layout_count(struct layout *layout, const struct series *series)
@@ -122,6 +142,7 @@ static struct snapshot *snapshot_new(const struct store *store, struct layout *l
 	memset(layout->nothing, 0, wanted * sizeof(*layout->nothing));
 	memcpy(percentiles, store->options.percentiles, wanted * sizeof(*percentiles));
 	block->refs = 1;
+	block->parent = NULL;
 	block->snapshot = (struct snapshot){
 		.percentiles = percentiles,
 		.percentile_count = wanted,

@@ -101,4 +101,10 @@ struct snapshot *snapshot_ref(struct snapshot *snapshot);
 /* Drops one reference; the last frees. Safe on NULL. */
 void snapshot_free(struct snapshot *snapshot);
 
+/*
+ * A copy of `parent` that keeps it alive and is to be changed: what it points to stays the parent's, but for
+ * what is put into `room`, `bytes` of it, which go with the copy. NULL: out of memory. `parent` NULL: zeros.
+ */
+struct snapshot *snapshot_derive(struct snapshot *parent, size_t bytes, void **room);
+
 #endif /* CORE_SNAPSHOT_H */

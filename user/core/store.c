@@ -10,6 +10,7 @@
 #include <sys/random.h>
 #include "core/naming.h"
 #include "core/series.h"
+#include "core/snapshot.h"
 
 #define TABLE_MIN 256
 
@@ -121,6 +122,7 @@ void store_set_buckets(struct store *store, bool wanted)
 
 void store_set_naming(struct store *store, struct naming *naming)
 {
+	store_disown(store);
 	store->naming = naming;
 	for (size_t i = 0; i < store->table_size; i++)
 		if (store->table[i])
@@ -339,8 +341,13 @@ int store_add_stamped(struct store *store, unsigned int window, enum metric_type
 int store_add_event(struct store *store, unsigned int window, const struct event *event)
 {
 	size_t max = room_beside(store->options.events_max, store->passing[!window].event_count);
+	struct event tagged = *event;
 
-	return passing_add_event(&store->passing[window], max, event);
+	/* With the tags of all. It stays as it is, if it has too many of its own. */
+	if (!canonical_name_own(&store->name, "event") &&
+	    !naming_add_tags(store->naming, &store->name, event->tags))
+		tagged.tags = canonical_name_tags(&store->name);
+	return passing_add_event(&store->passing[window], max, &tagged);
 }
 
 struct series *store_series(struct store *store, enum metric_type type, const void *name, size_t name_len,

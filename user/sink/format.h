@@ -10,9 +10,11 @@
 #include <stdint.h>
 #include "kstatsd.h"
 #include "lib/number.h"
+#include "sink/options.h"
 #include "sink/text.h"
 
 struct delivery_report;
+struct graphite_template;
 struct metric;
 struct snapshot;
 
@@ -45,7 +47,8 @@ struct format_options {
 	uint32_t internal_metrics; /* enum internal_metrics */
 	char global_prefix[NAME_PART_BYTES], global_suffix[NAME_PART_BYTES];
 	char prefix[METRIC_TYPES][NAME_PART_BYTES];
-	char prefix_stats[NAME_PART_BYTES]; /* of statsd's own metrics */
+	char prefix_stats[NAME_PART_BYTES];  /* of statsd's own metrics */
+	char global_tags[GLOBAL_TAGS_BYTES]; /* canonical; every series in a snapshot has them already */
 };
 
 /* statsd's without legacyNamespace. */
@@ -54,10 +57,40 @@ extern const struct format_options format_defaults;
 /* Words for format_options.timer_metrics: the word at i is bit i. statsd's calculatedTimerMetrics. Ends with NULL. */
 extern const char *const timer_metric_names[];
 
-/* Graphite's plaintext. Values that are not finite are left out, and events, which have no place there. */
+#define GRAPHITE_PREFIX_BYTES (2 * NAME_PART_BYTES + 1)
+#define GRAPHITE_TIMESTAMP_BYTES 24
+
+/* How points of Graphite's are written, and what was left out. To be zeroed before it is filled. */
+struct graphite_format {
+	/* The caller's. */
+	const struct graphite_template *template; /* NULL: tags behind the path */
+	bool pickle;				  /* points of graphite_pickle.h, else lines */
+	size_t line_max;			  /* bytes; 0: GRAPHITE_LINE_MAX */
+	size_t points;				  /* made, since the caller last zeroed it */
+	uint64_t not_finite, too_long;		  /* left out, since the start */
+	/* The formatter's, the same for many points. */
+	const struct format_options *options;
+	char prefixes[METRIC_TYPES][GRAPHITE_PREFIX_BYTES]; /* with a dot at the end, or "" */
+	int64_t seconds;
+	char timestamp[GRAPHITE_TIMESTAMP_BYTES]; /* with a space before and a newline behind */
+	struct text before, behind;		  /* the path of the metric at hand */
+};
+
+/* Before the first metric of a snapshot. The counters stay. */
+void graphite_format_begin(struct graphite_format *format, const struct snapshot *snapshot,
+			   const struct format_options *options);
+/* The points of one metric. What is not finite, or longer than line_max, is left out and counted. */
+void graphite_format_metric(struct graphite_format *format, const struct snapshot *snapshot,
+			    const struct metric *metric, struct text *text);
+/* Those that stand last in a flush: statsd.numStats and its like; nothing unless INTERNAL_STATSD. */
+void graphite_format_self(struct graphite_format *format, const struct snapshot *snapshot,
+			  const struct delivery_report *self, struct text *text);
+void graphite_format_release(struct graphite_format *format);
+
+/* Lines of all metrics. Events have no place there. */
 int format_graphite(const struct snapshot *snapshot, const struct format_options *options, struct text *text);
 
-/* The lines that stand last in a flush: statsd.numStats and its like; nothing unless INTERNAL_STATSD. */
+/* The lines of graphite_format_self(). */
 int format_graphite_self(const struct snapshot *snapshot, const struct format_options *options,
 			 const struct delivery_report *self, struct text *text);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 /*
- * Graphite's plaintext protocol, with the paths of statsd's Graphite backend. Tags stand
- * behind the whole path:
+ * Graphite's plaintext and pickle protocols, with the paths of statsd's Graphite backend. Tags
+ * stand behind the whole path, or are folded into it (graphite_path.h):
  *
  *     stats.timers.page.load.mean_90.suffix;env=prod 320.5 1700000000
  *     ^^^^^^^^^^^^ ^^^^^^^^^ ^^^^^^^ ^^^^^^ ^^^^^^^^ ^^^^^ ^^^^^^^^^^
@@ -14,18 +14,17 @@
 #include <string.h>
 #include "core/snapshot.h"
 #include "sink/format.h"
+#include "sink/graphite_path.h"
+#include "sink/graphite_pickle.h"
 #include "sink/sink.h"
 
-#define TIMESTAMP_BYTES 24
-#define PREFIX_BYTES (2 * NAME_PART_BYTES + 1)
-
-/* What is the same for all lines of a metric. */
+/* One metric on its way into lines. */
 struct lines {
+	struct graphite_format *format;
 	struct text *text;
-	const struct format_options *options;
 	const struct metric *metric;
-	const char *timestamp;			   /* with the space before and the newline behind */
-	char prefixes[METRIC_TYPES][PREFIX_BYTES]; /* with a dot at the end, or "" */
+	int64_t seconds;
+	const char *timestamp; /* the same */
 };
 
 static const char *const legacy_prefixes[METRIC_TYPES] = {
@@ -37,40 +36,97 @@ static const char *const legacy_prefixes[METRIC_TYPES] = {
 #define LEGACY_COUNTS "stats_counts."
 
 /* Two parts of a path, either perhaps "", and the dots behind those that are not. */
-static void prefix_make(char prefix[PREFIX_BYTES], const char *first, const char *second)
+static void prefix_make(char prefix[GRAPHITE_PREFIX_BYTES], const char *first, const char *second)
 {
-	snprintf(prefix, PREFIX_BYTES, "%s%s%s%s", first, *first ? "." : "", second, *second ? "." : "");
+	snprintf(prefix, GRAPHITE_PREFIX_BYTES, "%s%s%s%s", first, *first ? "." : "", second,
+		 *second ? "." : "");
 }
 
-static void lines_init(struct lines *lines, const struct format_options *options, struct text *text)
+static void timestamp_make(char text[GRAPHITE_TIMESTAMP_BYTES], int64_t timestamp)
 {
-	*lines = (struct lines){ .text = text, .options = options };
+	snprintf(text, GRAPHITE_TIMESTAMP_BYTES, " %" PRId64 "\n", timestamp);
+}
+
+void graphite_format_begin(struct graphite_format *format, const struct snapshot *snapshot,
+			   const struct format_options *options)
+{
+	format->options = options;
 	for (size_t type = 0; type < METRIC_TYPES; type++) {
 		if (options->legacy_namespace)
-			snprintf(lines->prefixes[type], PREFIX_BYTES, "%s", legacy_prefixes[type]);
+			snprintf(format->prefixes[type], GRAPHITE_PREFIX_BYTES, "%s", legacy_prefixes[type]);
 		else
-			prefix_make(lines->prefixes[type], options->global_prefix, options->prefix[type]);
+			prefix_make(format->prefixes[type], options->global_prefix, options->prefix[type]);
+	}
+	format->seconds = snapshot->timestamp;
+	timestamp_make(format->timestamp, snapshot->timestamp);
+}
+
+void graphite_format_release(struct graphite_format *format)
+{
+	text_release(&format->before);
+	text_release(&format->behind);
+}
+
+/* What stands before and behind the paths of a metric with these tags. */
+static void tags_begin(struct graphite_format *format, const char *tags)
+{
+	format->before.len = format->behind.len = 0;
+	if (format->template) {
+		graphite_template_expand(format->template, tags, &format->before, &format->behind);
+	} else if (*tags) {
+		text_add(&format->behind, ";", 1);
+		text_add_string(&format->behind, tags);
 	}
 }
 
-static void suffix_add(struct text *text, const struct format_options *options)
+/* A point begins; returns where. */
+static size_t point_begin(const struct graphite_format *format, struct text *text)
 {
-	if (!*options->global_suffix)
+	size_t begin = text->len;
+
+	if (format->pickle)
+		pickle_begin(text);
+	text_add(text, format->before.data, format->before.len);
+	return begin;
+}
+
+/* The path is there, but for its end: the value follows. Too long, and all of it goes again. */
+static void point_end(struct graphite_format *format, struct text *text, size_t begin, double value,
+		      int64_t seconds, const char *timestamp)
+{
+	size_t most = format->line_max ? format->line_max : GRAPHITE_LINE_MAX;
+
+	if (*format->options->global_suffix) {
+		text_add(text, ".", 1);
+		text_add_string(text, format->options->global_suffix);
+	}
+	text_add(text, format->behind.data, format->behind.len);
+	if (format->pickle) {
+		pickle_end(text, begin, seconds, value);
+	} else {
+		text_add(text, " ", 1);
+		text_add_number(text, value);
+		text_add_string(text, timestamp);
+	}
+	text->failed |= format->before.failed | format->behind.failed;
+	format->points++;
+	if (text->len - begin <= most)
 		return;
-	text_add(text, ".", 1);
-	text_add_string(text, options->global_suffix);
+	text->len = begin;
+	format->points--;
+	format->too_long++;
 }
 
 /* The path up to its suffix. In the legacy namespace a counter's prefix says which field it is. */
 static void path_add(const struct lines *lines, const char *field)
 {
-	bool legacy = lines->options->legacy_namespace && lines->metric->type == METRIC_COUNTER;
+	bool legacy = lines->format->options->legacy_namespace && lines->metric->type == METRIC_COUNTER;
 	struct text *text = lines->text;
 
 	if (legacy && !strcmp(field, "count"))
 		text_add_string(text, LEGACY_COUNTS);
 	else
-		text_add_string(text, lines->prefixes[lines->metric->type]);
+		text_add_string(text, lines->format->prefixes[lines->metric->type]);
 	text_add_string(text, lines->metric->name);
 	if (legacy || !strcmp(field, "value"))
 		return;
@@ -78,50 +134,46 @@ static void path_add(const struct lines *lines, const char *field)
 	text_add_string(text, field);
 }
 
-static void line_add(void *context, const char *field, double value)
+static void field_add(void *context, const char *field, double value)
 {
 	const struct lines *lines = context;
-	struct text *text = lines->text;
-	size_t begin = text->len;
+	struct graphite_format *format = lines->format;
+	size_t begin;
 
-	if (!isfinite(value))
+	if (!isfinite(value)) {
+		format->not_finite++;
 		return;
-	path_add(lines, field);
-	suffix_add(text, lines->options);
-	if (*lines->metric->tags) {
-		text_add(text, ";", 1);
-		text_add_string(text, lines->metric->tags);
 	}
-	text_add(text, " ", 1);
-	text_add_number(text, value);
-	text_add_string(text, lines->timestamp);
-	if (text->len - begin > GRAPHITE_LINE_MAX)
-		text->len = begin;
+	begin = point_begin(format, lines->text);
+	path_add(lines, field);
+	point_end(format, lines->text, begin, value, lines->seconds, lines->timestamp);
 }
 
-static void timestamp_make(char text[TIMESTAMP_BYTES], int64_t timestamp)
+void graphite_format_metric(struct graphite_format *format, const struct snapshot *snapshot,
+			    const struct metric *metric, struct text *text)
 {
-	snprintf(text, TIMESTAMP_BYTES, " %" PRId64 "\n", timestamp);
+	struct lines lines = { format, text, metric, format->seconds, format->timestamp };
+	char own[GRAPHITE_TIMESTAMP_BYTES];
+
+	if (metric->timestamp) {
+		timestamp_make(own, metric->timestamp);
+		lines.seconds = metric->timestamp;
+		lines.timestamp = own;
+	}
+	tags_begin(format, metric->tags);
+	fields_visit(snapshot, metric, format->options, field_add, &lines);
+	if (metric->type == METRIC_SET && metric->set.estimated)
+		field_add(&lines, "estimated", 1);
 }
 
 int format_graphite(const struct snapshot *snapshot, const struct format_options *options, struct text *text)
 {
-	char common[TIMESTAMP_BYTES], own[TIMESTAMP_BYTES];
-	struct lines lines;
+	struct graphite_format format = {};
 
-	lines_init(&lines, options, text);
-	timestamp_make(common, snapshot->timestamp);
-	for (size_t i = 0; i < snapshot->count; i++) {
-		lines.metric = &snapshot->metrics[i];
-		lines.timestamp = common;
-		if (lines.metric->timestamp) {
-			timestamp_make(own, lines.metric->timestamp);
-			lines.timestamp = own;
-		}
-		fields_visit(snapshot, lines.metric, options, line_add, &lines);
-		if (lines.metric->type == METRIC_SET && lines.metric->set.estimated)
-			line_add(&lines, "estimated", 1);
-	}
+	graphite_format_begin(&format, snapshot, options);
+	for (size_t i = 0; i < snapshot->count; i++)
+		graphite_format_metric(&format, snapshot, &snapshot->metrics[i], text);
+	graphite_format_release(&format);
 	return text->failed ? -ENOMEM : 0;
 }
 
@@ -146,9 +198,10 @@ static size_t series_count(const struct snapshot *snapshot)
 	return count;
 }
 
-int format_graphite_self(const struct snapshot *snapshot, const struct format_options *options,
-			 const struct delivery_report *self, struct text *text)
+void graphite_format_self(struct graphite_format *format, const struct snapshot *snapshot,
+			  const struct delivery_report *self, struct text *text)
 {
+	const struct format_options *options = format->options;
 	const bool legacy = options->legacy_namespace;
 	const struct {
 		const char *name;
@@ -162,21 +215,30 @@ int format_graphite_self(const struct snapshot *snapshot, const struct format_op
 		{ "graphiteStats.flush_time", self->flush_ms },
 		{ "graphiteStats.flush_length", (double)self->flush_length },
 	};
-	char prefix[PREFIX_BYTES], timestamp[TIMESTAMP_BYTES];
+	char prefix[GRAPHITE_PREFIX_BYTES];
+	size_t begin;
 
 	if (!(options->internal_metrics & INTERNAL_STATSD))
-		return text->failed ? -ENOMEM : 0;
-	timestamp_make(timestamp, snapshot->timestamp);
+		return;
+	tags_begin(format, options->global_tags);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		/* numStats alone has no "stats." before it in the legacy namespace. */
 		prefix_make(prefix, legacy ? (i ? "stats" : "") : options->global_prefix,
 			    options->prefix_stats);
+		begin = point_begin(format, text);
 		text_add_string(text, prefix);
 		text_add_string(text, rows[i].name);
-		suffix_add(text, options);
-		text_add(text, " ", 1);
-		text_add_number(text, rows[i].value);
-		text_add_string(text, timestamp);
+		point_end(format, text, begin, rows[i].value, format->seconds, format->timestamp);
 	}
+}
+
+int format_graphite_self(const struct snapshot *snapshot, const struct format_options *options,
+			 const struct delivery_report *self, struct text *text)
+{
+	struct graphite_format format = {};
+
+	graphite_format_begin(&format, snapshot, options);
+	graphite_format_self(&format, snapshot, self, text);
+	graphite_format_release(&format);
 	return text->failed ? -ENOMEM : 0;
 }

@@ -18,13 +18,12 @@
 #define GLOBAL_TAGS_BYTES 1024
 #define FILE_PATH_BYTES 256
 
-/* Which part of a snapshot a sink gets, and what is added to it (view.h). */
+/* Which part of a snapshot a sink gets (view.h). */
 struct view_options {
 	/* Globs on names ('*' any text, '?' any character); "" ends a list. No include: all. */
 	char include[GLOBS_MAX][GLOB_BYTES], exclude[GLOBS_MAX][GLOB_BYTES];
 	double percentiles[PERCENTILES_MAX]; /* of those that the snapshot has */
 	size_t percentile_count;
-	char tags[GLOBAL_TAGS_BYTES]; /* canonical, as a metric's: "k=v;k2=v2", sorted; "" for none */
 };
 
 struct tls_options {

@@ -126,6 +126,11 @@ void resolver_free(struct resolver *resolver)
 	free(resolver);
 }
 
+const char *resolver_host(const struct resolver *resolver)
+{
+	return resolver->host;
+}
+
 /* Without a usable resolv.conf evdns asks this machine; /etc/hosts is read in any case. */
 static struct evdns_base *dns_open(struct event_base *base)
 {

@@ -20,6 +20,8 @@ struct resolver *resolver_new(struct event_base *base, const char *address,
 					       const char *problem),
 			      void *context, struct error *error);
 void resolver_free(struct resolver *resolver);
+/* The host of the address, without brackets. */
+const char *resolver_host(const struct resolver *resolver);
 
 /*
  * Looks the address up; not again before it was answered. The answer, perhaps before this

@@ -11,9 +11,11 @@
 #define SINK_TRANSPORT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct batch;
+struct sink_count;
 struct transport;
 
 struct transport_events {
@@ -36,6 +38,8 @@ struct transport_operations {
 	bool (*is_up)(const struct transport *transport);
 	uint64_t (*connections)(const struct transport *transport);
 	const char *(*error)(const struct transport *transport);
+	/* Its own counters, whose number and names never change, as the encoder's. NULL: none. */
+	const struct sink_count *(*counts)(const struct transport *transport, size_t *count);
 	void (*free)(struct transport *transport);
 };
 

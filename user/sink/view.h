@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
 /*
- * What one sink gets of a snapshot: metrics whose names its filters let through, with the
- * configured tags, and the percentiles it wants. Names, histograms and events are the
- * snapshot's own, by reference.
+ * What one sink gets of a snapshot: metrics whose names its filters let through, and the
+ * percentiles it wants. Names, histograms and events are the snapshot's own, by reference.
  */
 #ifndef SINK_VIEW_H
 #define SINK_VIEW_H
 
+#include <stdbool.h>
 #include "sink/options.h"
 
 struct snapshot;
 
+/* Would view_make() make anything but what there is? */
+bool view_changes(const struct snapshot *snapshot, const struct view_options *options);
+
 /*
  * A snapshot of its own for snapshot_free(), or another reference to `snapshot` where the options change
- * nothing. A tag that was sent wins over one of the options. NULL: out of memory.
+ * nothing. NULL: out of memory.
  */
 struct snapshot *view_make(struct snapshot *snapshot, const struct view_options *options);
 

@@ -23,7 +23,9 @@ struct job {
 struct worker *worker_new(struct event_base *base, struct error *error);
 /* Does all jobs that were submitted, tells their ends, ends the thread. Safe on NULL. */
 void worker_free(struct worker *worker);
-/* Never blocks. */
+/* The loop in which ends are told. */
+struct event_base *worker_base(const struct worker *worker);
+/* Never blocks, but for as long as the thread takes a job from its queue. From the loop only, as all of this. */
 void worker_submit(struct worker *worker, struct job *job);
 /* Blocks until all that was submitted is done and told. */
 void worker_finish(struct worker *worker);

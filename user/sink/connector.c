@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+/*
+ *                 +---------- address by address ------+
+ *                 v                                    |
+ *     RESOLVING -> CONNECTING (TCP, then TLS) -> DONE  |
+ *         ^            |                               |
+ *         |            v  none is left                 |
+ *         +------- PAUSING <---- restart --------------+
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <event2/event.h>
+#include <event2/util.h>
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "sink/connector.h"
+#include "sink/resolve.h"
+#include "sink/socket.h"
+#include "sink/tls.h"
+
+enum state {
+	PAUSING,
+	RESOLVING,
+	CONNECTING,
+	DONE,
+};
+
+struct connector {
+	struct connection_options options;
+	struct connector_events events;
+	struct event_base *base;
+	struct resolver *resolver;
+	struct tls *tls;
+	struct evutil_addrinfo *addresses, *next; /* not yet tried */
+	enum state state;
+	struct wire wire;
+	struct event *decided, *timer;
+	int64_t pause;	 /* nanoseconds, growing */
+	bool complained; /* that it is not there, since it last was */
+	char error[160];
+};
+
+static void timer_start(struct connector *connector, int64_t nanoseconds)
+{
+	const struct timeval delay = {
+		.tv_sec = nanoseconds / NS_PER_SECOND,
+		.tv_usec = nanoseconds % NS_PER_SECOND / 1000,
+	};
+
+	event_add(connector->timer, &delay);
+}
+
+static void decided_free(struct connector *connector)
+{
+	if (connector->decided)
+		event_free(connector->decided);
+	connector->decided = NULL;
+}
+
+static void connector_close(struct connector *connector)
+{
+	decided_free(connector);
+	event_del(connector->timer);
+	wire_close(&connector->wire);
+}
+
+static void addresses_free(struct connector *connector)
+{
+	if (connector->addresses)
+		evutil_freeaddrinfo(connector->addresses);
+	connector->addresses = NULL;
+	connector->next = NULL;
+}
+
+/* Between half of the pause and the whole of it, so that many daemons do not come back in step. */
+static void connector_pause(struct connector *connector)
+{
+	uint32_t chance;
+
+	evutil_secure_rng_get_bytes(&chance, sizeof(chance));
+	connector->state = PAUSING;
+	timer_start(connector, (int64_t)((double)connector->pause * (0.5 + (double)chance / UINT32_MAX / 2)));
+	connector->pause *= 2;
+	if (connector->pause > connector->options.retry_max)
+		connector->pause = connector->options.retry_max;
+}
+
+static void connector_failed(struct connector *connector)
+{
+	const struct connection_options *options = &connector->options;
+
+	if (!connector->complained)
+		log_warning("cannot connect to %s at %s: %s; trying again, at least every %g s",
+			    options->what, options->address, connector->error,
+			    (double)options->retry_max / NS_PER_SECOND);
+	connector->complained = true;
+	addresses_free(connector);
+	connector_pause(connector);
+	connector->events.refused(connector->events.context);
+}
+
+static void on_decided(evutil_socket_t fd, short events, void *context);
+
+/* Waits for the socket. */
+static int connector_wait(struct connector *connector, short what)
+{
+	decided_free(connector);
+	connector->decided = event_new(connector->base, connector->wire.fd, what, on_decided, connector);
+	return connector->decided && !event_add(connector->decided, NULL) ? 0 : -ENOMEM;
+}
+
+/* The next address, or a pause when none is left. */
+static void connector_try_next(struct connector *connector)
+{
+	const struct evutil_addrinfo *address;
+	int err;
+
+	while (connector->next) {
+		address = connector->next;
+		connector->next = address->ai_next;
+		connector->wire = (struct wire){ .fd = -1, .tls = connector->tls };
+		err = wire_connect(&connector->wire, address->ai_family, address->ai_addr,
+				   (socklen_t)address->ai_addrlen)
+			      ?: connector_wait(connector, EV_WRITE);
+		if (!err) {
+			connector->state = CONNECTING;
+			timer_start(connector, connector->options.timeout);
+			return;
+		}
+		snprintf(connector->error, sizeof(connector->error), "%s", socket_problem(err));
+		connector_close(connector);
+	}
+	connector_failed(connector);
+}
+
+static void connector_give_up(struct connector *connector, int err)
+{
+	snprintf(connector->error, sizeof(connector->error), "%s", wire_problem(&connector->wire, err));
+	connector_close(connector);
+	connector_try_next(connector);
+}
+
+static void on_decided(evutil_socket_t fd, short events, void *context)
+{
+	struct connector *connector = context;
+	int err = wire_establish(&connector->wire);
+
+	(void)fd;
+	(void)events;
+	if (err == -EAGAIN)
+		err = connector_wait(connector, wire_wants_write(&connector->wire) ? EV_WRITE : EV_READ)
+			      ?: -EAGAIN;
+	if (err) {
+		if (err != -EAGAIN)
+			connector_give_up(connector, err);
+		return;
+	}
+	decided_free(connector);
+	event_del(connector->timer);
+	addresses_free(connector);
+	connector->state = DONE;
+	connector->complained = false;
+	log_info("connected to %s at %s", connector->options.what, connector->options.address);
+	connector->events.connected(connector->events.context);
+}
+
+static void on_resolved(void *context, struct evutil_addrinfo *addresses, const char *problem)
+{
+	struct connector *connector = context;
+
+	connector->addresses = addresses;
+	connector->next = addresses;
+	if (!addresses)
+		snprintf(connector->error, sizeof(connector->error), "%s", problem);
+	connector_try_next(connector);
+}
+
+static void on_timer(evutil_socket_t fd, short events, void *context)
+{
+	struct connector *connector = context;
+
+	(void)fd;
+	(void)events;
+	if (connector->state == CONNECTING) {
+		connector_give_up(connector, -ETIMEDOUT);
+	} else if (connector->state == PAUSING) {
+		connector->state = RESOLVING;
+		resolver_start(connector->resolver);
+	}
+}
+
+static int connector_open(struct connector *connector, struct error *error)
+{
+	const struct connection_options *options = &connector->options;
+
+	connector->timer = evtimer_new(connector->base, on_timer, connector);
+	if (!connector->timer)
+		return error_set(error, -ENOMEM, "cannot connect to %s: out of memory", options->what);
+	connector->resolver = resolver_new(connector->base, options->address, on_resolved, connector, error);
+	if (!connector->resolver)
+		return -EINVAL;
+	if (options->tls.enabled) {
+		connector->tls = tls_new(&options->tls, resolver_host(connector->resolver), error);
+		if (!connector->tls)
+			return -EINVAL;
+	}
+	timer_start(connector, 0);
+	return 0;
+}
+
+struct connector *connector_new(struct event_base *base, const struct connection_options *options,
+				const struct connector_events *events, struct error *error)
+{
+	struct connector *connector = calloc(1, sizeof(*connector));
+
+	if (!connector) {
+		error_set(error, -ENOMEM, "cannot connect to %s: out of memory", options->what);
+		return NULL;
+	}
+	connector->options = *options;
+	connector->events = *events;
+	connector->base = base;
+	connector->wire.fd = -1;
+	connector->pause = options->retry_min;
+	if (connector_open(connector, error)) {
+		connector_free(connector);
+		return NULL;
+	}
+	return connector;
+}
+
+void connector_free(struct connector *connector)
+{
+	if (!connector)
+		return;
+	if (connector->timer) {
+		connector_close(connector);
+		event_free(connector->timer);
+	}
+	addresses_free(connector);
+	resolver_free(connector->resolver);
+	tls_free(connector->tls);
+	free(connector);
+}
+
+struct wire *connector_wire(struct connector *connector)
+{
+	return &connector->wire;
+}
+
+void connector_restart(struct connector *connector)
+{
+	connector_close(connector);
+	connector_pause(connector);
+}
+
+void connector_praise(struct connector *connector)
+{
+	connector->pause = connector->options.retry_min;
+	connector->error[0] = '\0';
+}
+
+const char *connector_error(const struct connector *connector)
+{
+	return connector->error;
+}
