@@ -19,27 +19,37 @@ MAX_CREATES_PER_MINUTE = inf
 MAX_UPDATES_PER_SECOND = inf
 LINE_RECEIVER_INTERFACE = 127.0.0.1
 LINE_RECEIVER_PORT = {line}
+ENABLE_UDP_LISTENER = True
+UDP_RECEIVER_INTERFACE = 127.0.0.1
+UDP_RECEIVER_PORT = {udp}
 PICKLE_RECEIVER_INTERFACE = 127.0.0.1
 PICKLE_RECEIVER_PORT = {pickle}
 CACHE_QUERY_INTERFACE = 127.0.0.1
 CACHE_QUERY_PORT = {query}
 WHISPER_SPARSE_CREATE = True
 ENABLE_TAGS = {tags}
+GRAPHITE_URL = {tags_to}
+TAG_UPDATE_INTERVAL = 1
 """
 SCHEMAS = "[every]\npattern = .*\nretentions = 1s:1h\n"
 
 
 class Carbon:
-    def __init__(self, folder):
+    """`tags_to` is the URL of a graphite-web that learns of each series that has tags."""
+
+    def __init__(self, folder, tags_to=None):
         self.folder = str(folder)
-        self.port = free_port(socket.SOCK_STREAM)
+        self.port, self.pickle, self.query = (free_port(socket.SOCK_STREAM) for _ in range(3))
+        self.udp = free_port()
+        self.tags_to = tags_to
         self.process = None
 
     def start(self):
         os.makedirs(self.folder, exist_ok=True)
-        ports = {"line": self.port, "pickle": free_port(socket.SOCK_STREAM), "query": free_port(socket.SOCK_STREAM)}
         with open(os.path.join(self.folder, "carbon.conf"), "w", encoding="ascii") as file:
-            file.write(CARBON_CONF.format(folder=self.folder, tags=False, **ports))
+            file.write(CARBON_CONF.format(folder=self.folder, line=self.port, pickle=self.pickle, query=self.query,
+                                          udp=self.udp,
+                                          tags=bool(self.tags_to), tags_to=self.tags_to or ""))
         with open(os.path.join(self.folder, "storage-schemas.conf"), "w", encoding="ascii") as file:
             file.write(SCHEMAS)
         log = os.path.join(self.folder, "output")
@@ -70,9 +80,10 @@ class Carbon:
 
     def stored(self, metric):
         """The values stored in the last hour, oldest first."""
-        if not os.path.exists(self.path(metric)):
-            return []
-        _, values = whisper.fetch(self.path(metric), 0)
+        try:
+            _, values = whisper.fetch(self.path(metric), 0)
+        except (FileNotFoundError, whisper.CorruptWhisperFile):
+            return []  # carbon has not made it yet, or not finished its header
         return [value for value in values if value is not None]
 
     def metrics(self):

@@ -6,6 +6,7 @@ in it, so a test sees exactly its own datagrams. Nothing here knows pytest.
 """
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -42,10 +43,49 @@ def wait_for(condition, what, seconds=PATIENCE):
         time.sleep(0.01)
 
 
+class Ports:
+    """
+    Ports that no other test of this machine takes: each process has a block of its own, below those that the kernel
+    hands out. The daemon binds nothing, so "nobody has bound it" does not say that no daemon captures there.
+    """
+
+    FIRST, SIZE, BLOCKS = 12000, 200, 100
+
+    def __init__(self):
+        self.process, self.claim, self.next = None, None, 0
+
+    def renew(self):
+        for block in random.sample(range(self.BLOCKS), self.BLOCKS):
+            self.claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            try:
+                self.claim.bind(f"\0kstatsd-tests-ports-{block}")  # free again when this process ends
+            except OSError:
+                self.claim.close()
+                continue
+            self.process, self.first = os.getpid(), self.FIRST + block * self.SIZE
+            return
+        raise Failure("cannot find free ports: there are other tests in all blocks of them")
+
+    def take(self):
+        if self.process != os.getpid():
+            self.renew()
+        self.next = (self.next + 1) % self.SIZE
+        return self.first + self.next
+
+
+PORTS = Ports()
+
+
 def free_port(kind=socket.SOCK_DGRAM):
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    while True:
+        port = PORTS.take()
+        with socket.socket(socket.AF_INET, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, kind == socket.SOCK_STREAM)
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 def send(how, payload, *options, port):
@@ -120,8 +160,10 @@ class Daemon:
         self.folder = str(folder)
         self.ports = ports or [free_port()]
         self.runtime = os.path.join(self.folder, "run")
+        self.state = os.path.join(self.folder, "state")
         self.settings = [f"capture.statsd.ports={json.dumps(self.ports)}", f"capture.statsd.hook={hook}",
                          f"flush.interval={interval}", f"runtime_dir={self.runtime}",
+                         f"state_dir={self.state}",
                          "outputs.stdout.format=json", *settings]
         self.stdout = os.path.join(self.folder, "stdout")
         self.stderr = os.path.join(self.folder, "stderr")

@@ -142,7 +142,7 @@ def test_sigterm_does_not_wait_for_ever(start):
 def test_full_queue_is_counted(start):
     """65536 bytes of queue hold about a thousand lines: the oldest batches go, and are counted."""
     port = free_port(socket.SOCK_STREAM)
-    one = start(f'outputs.graphite=[{{address: "127.0.0.1:{port}", queue: {{memory: 65536}}}}]')
+    one = start(f'outputs.graphite=[{{address: "127.0.0.1:{port}", queue: {{memory: 65536, disk: 0}}}}]')
     for batch in range(8):
         for part in range(5):
             lines = [f"queue.{batch}.{part}.{index}:1|c" for index in range(60)]

@@ -90,10 +90,10 @@ RULES = ("timers.histogram=[{metric: none, bins: []}, {metric: load, bins: [10, 
 def test_bins(mode, start):
     """statsd's histogram: limits are exclusive, the first rule that matches is taken, samples are not weighted."""
     one = start(f"timers.mode={mode}", RULES)
-    lines = [f"page.load:{value}|ms|@0.1" for value in (1, 9, 10, 11, 20, 20.4, 21, 90)]
+    lines = [f"page.load:{value}|ms|@0.1" for value in (1, 9, 10, 11, 20, 20.49, 21, 90)]
     send_lines(lines + ["load.none:5|ms", "other:99|ms", "other:100|ms"], one.port)
     window = one.flush()
-    high = 3 if mode == "exact" else 2  # 20.4 is in the bucket of 20.5
+    high = 3 if mode == "exact" else 2  # 20.49 is in the bucket of 20.5, which is one of seconds
     assert bins(window, "page.load") == {"histogram.bin_10": 2, "histogram.bin_20_5": high + 1,
                                          "histogram.bin_inf": 5 - high}
     assert bins(window, "load.none") == {}

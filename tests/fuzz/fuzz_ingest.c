@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "core/histogram.h"
 #include "core/ingest.h"
 #include "core/snapshot.h"
 #include "core/store.h"
@@ -71,6 +72,23 @@ static void check_timer(const struct metric *metric, size_t percentile_count)
 	}
 }
 
+/* Ascending, none empty, within the values; all samples are in one, also those that were not kept. */
+static void check_buckets(const struct metric *metric)
+{
+	const struct bucket *buckets = metric->buckets;
+	double sum = 0;
+
+	for (size_t i = 0; i < metric->bucket_count; i++) {
+		sum += buckets[i].count;
+		MUST(buckets[i].count > 0);
+		MUST(!i || histogram_order(buckets[i - 1].index, buckets[i].index) < 0);
+	}
+	MUST(histogram_order(histogram_index(metric->unit, metric->timer.lower), buckets[0].index) <= 0);
+	MUST(histogram_order(buckets[metric->bucket_count - 1].index,
+			     histogram_index(metric->unit, metric->timer.upper)) <= 0);
+	MUST(sum == (double)metric->timer.samples);
+}
+
 /* UTF-8 without control characters but line breaks. */
 static void check_text(const char *text)
 {
@@ -128,6 +146,8 @@ static void check_snapshot(const struct snapshot *snapshot)
 			MUST(metric->set.count >= 0);
 		else
 			check_timer(metric, snapshot->percentile_count);
+		if (metric->type == METRIC_TIMER)
+			check_buckets(metric);
 	}
 	MUST(stamped <= STAMPED);
 }
@@ -174,6 +194,7 @@ static void check_lines(struct ingest *ingest, const uint8_t *data, size_t len)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct store_options options = { .series_max = 50,
+					 .keep_buckets = true,
 					 .set_exact_max = 20,
 					 .stamped_max = STAMPED,
 					 .events_max = EVENTS,
@@ -188,6 +209,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 2 || size > DATAGRAM_MAX)
 		return 0;
 	options.exact_timers = data[1] & 1;
+	options.percentile_limit = data[1] & 2;
 	store = store_new(&options);
 	ingest = ingest_new(store);
 	datagram = malloc(size - 2); /* of the exact size, so that the sanitiser sees its end */

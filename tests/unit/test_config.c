@@ -57,6 +57,14 @@ static void describe(const struct config *config, char *text, size_t size)
 		used += (size_t)snprintf(text + used, size - used, " u%s", config->capture.unix_paths[i]);
 	used += (size_t)snprintf(text + used, size - used, " t%d%d", config->table_enabled,
 				 config->table.format);
+	for (size_t i = 0; i < config->otlp_count; i++)
+		used += (size_t)snprintf(text + used, size - used, " o%s/%d/%s/%s/%s",
+					 config->otlp[i].push.destinations[0], config->otlp[i].gzip,
+					 config->otlp[i].headers[1], config->otlp[i].token,
+					 config->otlp[i].resource);
+	for (size_t i = 0; i < config->relay_count; i++)
+		used += (size_t)snprintf(text + used, size - used, " r%s/%zu/%lld", config->relays[i].address,
+					 config->relays[i].batch_bytes, (long long)config->relays[i].delay);
 	for (size_t i = 0; i < config->graphite_count; i++)
 		used += (size_t)snprintf(text + used, size - used, " %s/%zu",
 					 config->graphite[i].push.destinations[0],
@@ -97,6 +105,12 @@ static const struct {
 	{ "outputs:\n  graphite:\n    - address: '[::1]:2003'\n      queue: {memory: 1MiB}\n    - address: b:1\n",
 	  NULL, DEFAULTS "t00 [::1]:2003/1048576 b:1/16777216" },
 	{ "outputs: {graphite: [{address: 'h:2003'}]}", "outputs.graphite=[]", DEFAULTS "t10" },
+	{ "outputs: {otlp: [{url: 'https://h:1/x/y', headers: {a: 1, b-c: 'd e'}, token: t}]}", NULL,
+	  DEFAULTS "t00 ohttps://h:1/x/y/1/b-c: d e/t/" },
+	{ "outputs: {otlp: [{urls: ['http://[::1]:1'], compression: none, resource: {k.l: 'v=w', m: n}}]}",
+	  NULL, DEFAULTS "t00 ohttp://[::1]:1/0///k.l=v=w;m=n" },
+	{ "outputs: {relay: [{address: 'h:1'}, {address: 'h:2', batch: {bytes: 99}, delay: 1ms}]}", NULL,
+	  DEFAULTS "t00 rh:1/1432/100000000 rh:2/99/1000000" },
 	{ "", "outputs.graphite=[{address: \"127.0.0.1:2003\"}]", DEFAULTS "t00 127.0.0.1:2003/16777216" },
 	{ "capture: {statsd: {tcp: true, unix: [/run/a, '@b']}}", NULL,
 	  "10000 1 p8125 auto 0 histogram q90 tcp u/run/a u@b t10" },
@@ -200,7 +214,7 @@ static const struct {
 	  ":2: flush.intervall: unknown key; the nearest known key is flush.interval" },
 	{ "\n\nports: [1]\n", NULL, ":3: ports: unknown key; the nearest known key is capture.statsd.ports" },
 	{ "capture:\n  python: {enabled: true}\n", NULL, ":2: capture.python: unknown key" },
-	{ "outputs: {prometheus: {listen: 'a:1'}}", NULL, ":1: outputs.prometheus: unknown key" },
+	{ "outputs: {statsite: {listen: 'a:1'}}", NULL, ":1: outputs.statsite: unknown key" },
 	{ "flush.interval: 1s\n", NULL,
 	  ":1: flush.interval: unknown key; the nearest known key is flush.interval" },
 	{ "'': 1\n", NULL, ":1: unknown key" },
@@ -280,6 +294,37 @@ static const struct {
 	{ "outputs: {stdout: {format: xml}}", NULL,
 	  ":1: outputs.stdout.format: 'xml' is not one of: table, graphite, json" },
 	{ "outputs: {graphite: [{}]}", NULL, ":1: outputs.graphite: element 0 has no address" },
+	{ "outputs: {otlp: [{compression: gzip}]}", NULL, ":1: outputs.otlp: element 0 has no address" },
+	{ "outputs: {otlp: [{url: '127.0.0.1:4318'}]}", NULL,
+	  ":1: outputs.otlp[0].url: '127.0.0.1:4318' is no URL such as https://metrics.example.com" },
+	{ "outputs: {otlp: [{url: 'https:///v1'}]}", NULL,
+	  ":1: outputs.otlp[0].url: 'https:///v1' is no URL such as https://metrics.example.com" },
+	{ "outputs: {otlp: [{url: 'http://me:secret@h/v1'}]}", NULL,
+	  ":1: outputs.otlp[0].url: a URL must hold no user and password" },
+	{ "outputs: {otlp: [{url: 'http://h/a b'}]}", NULL,
+	  ":1: outputs.otlp[0].url: 'http://h/a b': a URL holds neither blanks nor ? # \" \\ < >" },
+	{ "outputs: {otlp: [{urls: ['http://h/', 'http://h/']}]}", NULL,
+	  ":1: outputs.otlp[0].urls: http://h/ stands here twice" },
+	{ "outputs: {otlp: [{url: 'http://h/', headers: {'a b': c}}]}", NULL,
+	  ":1: outputs.otlp[0].headers: 'a b' is no name of a header" },
+	{ "outputs: {otlp: [{url: 'http://h/', headers: {a: \"b\\r\\nc: d\"}}]}", NULL,
+	  ":1: outputs.otlp[0].headers: it has characters that are not ASCII" },
+	{ "outputs: {otlp: [{url: 'http://h/', headers: shop}]}", NULL,
+	  ":1: outputs.otlp[0].headers: headers are expected, such as {X-Scope-OrgID: shop}" },
+	{ "outputs: {otlp: [{url: 'http://h/', resource: {a=b: c}}]}", NULL,
+	  ":1: outputs.otlp[0].resource: 'a=b': neither a name nor a value has a ';', nor a name a '='" },
+	{ "outputs: {otlp: [{url: 'http://h/', token: a, token_file: /b}]}", NULL,
+	  ":1: outputs.otlp: element 0: token and token_file say the same; name one of them" },
+	{ "outputs: {relay: [{delay: 1s}]}", NULL, ":1: outputs.relay: element 0 has no address" },
+	{ "outputs: {relay: [{address: nowhere}]}", NULL,
+	  ":1: outputs.relay[0].address: 'nowhere' is not host:port, such as 127.0.0.1:2003 or [::1]:2003" },
+	{ "outputs: {relay: [{address: 'a:1'}, {address: 'a:1', delay: 1s}]}", NULL,
+	  ":1: outputs.relay: a:1 stands here twice" },
+	{ "outputs: {relay: [{address: 'a:1', delay: 11s}]}", NULL,
+	  ":1: outputs.relay[0].delay: 11s is not between 0.001s and 10s" },
+	{ "outputs: {relay: [{address: 'a:1', batch: {bytes: 65508}}]}", NULL,
+	  ":1: outputs.relay[0].batch.bytes: 65508 is not between 0 KiB and 64 KiB" },
+	{ "limits: {relay_ring: 20000}", NULL, ":1: limits.relay_ring: 20000 bytes is not a power of two" },
 	{ "outputs:\n  graphite:\n  - address: nowhere\n", NULL,
 	  ":3: outputs.graphite[0].address: 'nowhere' is not host:port, such as 127.0.0.1:2003 or [::1]:2003" },
 	{ "outputs: {graphite: [{address: 'h:70000'}]}", NULL,
@@ -567,7 +612,7 @@ static void test_documented(void **state)
 {
 	char *manual = read_whole("docs/configuration.md");
 	size_t rows = 0, keys = 0;
-	char *end = strstr(manual, "Each element of `outputs.graphite`");
+	char *end = strstr(manual, "Each element of a list of outputs");
 
 	(void)state;
 	assert_non_null(end);

@@ -2,8 +2,6 @@
 /* Databases are made, found again, locked, refused when they are not ours, and set aside when they are corrupt. */
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <ftw.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -16,6 +14,7 @@
 #include <cmocka.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include "directory.h"
 #include "sink/database.h"
 
 /* More than SQLite keeps in its memory. */
@@ -30,7 +29,7 @@ static const char *const statements[STATEMENTS] = {
 	[COUNT] = "SELECT count(*), sum(length(word)) FROM words",
 };
 
-static char directory[64], inner[80], path[96];
+static char inner[80], path[96];
 
 static struct database_options options = {
 	.directory = inner,
@@ -42,19 +41,10 @@ static struct database_options options = {
 	.statement_count = STATEMENTS,
 };
 
-static int remove_one(const char *name, const struct stat *status, int type, struct FTW *walk)
-{
-	(void)status;
-	(void)type;
-	(void)walk;
-	return remove(name);
-}
-
 static int directory_open(void **state)
 {
 	(void)state;
-	snprintf(directory, sizeof(directory), "/tmp/kstatsd-database-XXXXXX");
-	if (!mkdtemp(directory))
+	if (directory_make_one())
 		return -1;
 	snprintf(inner, sizeof(inner), "%s/a/b", directory);
 	snprintf(path, sizeof(path), "%s/words.db", inner);
@@ -66,7 +56,7 @@ static int directory_open(void **state)
 static int directory_close(void **state)
 {
 	(void)state;
-	return nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	return directory_remove();
 }
 
 static struct database *opened(void)
@@ -200,17 +190,6 @@ static void test_no_directory(void **state)
 	options.directory = inner;
 }
 
-static void write_at(const char *name, off_t offset, size_t len)
-{
-	char garbage[65536];
-	int fd = open(name, O_WRONLY);
-
-	assert_true(fd >= 0 && len <= sizeof(garbage));
-	memset(garbage, 0xa5, len);
-	assert_int_equal(pwrite(fd, garbage, len, offset), len);
-	close(fd);
-}
-
 static void expect_set_aside(size_t files)
 {
 	struct database *database = opened();
@@ -235,9 +214,9 @@ static void test_corrupt_at_the_start(void **state)
 	(void)state;
 	fill(database, ROWS);
 	database_close(database);
-	write_at(path, 0, 4096);
+	assert_int_equal(file_spoil(path, 0, 4096), 0);
 	expect_set_aside(1);
-	write_at(path, 40 * 4096, 65536);
+	assert_int_equal(file_spoil(path, 40 * 4096, 65536), 0);
 	expect_set_aside(2);
 	assert_int_equal(truncate(path, 50 * 4096 + 17), 0);
 	expect_set_aside(3);
@@ -262,7 +241,7 @@ static void test_corrupt_later(void **state)
 	fill(database, ROWS);
 	database_close(database);
 	database = opened();
-	write_at(path, 40 * 4096, 65536);
+	assert_int_equal(file_spoil(path, 40 * 4096, 65536), 0);
 	assert_int_equal(count(database), -EUCLEAN);
 	assert_int_equal(database_renew(database), 0);
 	assert_non_null(strstr(database_notice(database), "malformed"));

@@ -184,14 +184,15 @@ static void run_for(struct event_base *base, int msec)
 	event_base_dispatch(base);
 }
 
-static struct sink *sink_to(struct event_base *base, const char *host, uint16_t port, size_t queue_bytes)
+static struct sink *sink_patient(struct event_base *base, const char *host, uint16_t port, size_t queue_bytes,
+				 int64_t timeout)
 {
 	const struct sink_environment environment = { .base = base, .state_dir = "" };
 	struct graphite_options options = { .push = { .destination_count = 1,
 						      .queue.memory = queue_bytes,
 						      .batch_bytes = 256 << 10,
 						      .batch_points = 10000,
-						      .timeout = 10000000000,
+						      .timeout = timeout,
 						      .retry_min = 10000000,
 						      .retry_max = 50000000 } };
 	struct error error = {};
@@ -202,6 +203,11 @@ static struct sink *sink_to(struct event_base *base, const char *host, uint16_t 
 	if (!sink)
 		fail_msg("%s", error.text);
 	return sink;
+}
+
+static struct sink *sink_to(struct event_base *base, const char *host, uint16_t port, size_t queue_bytes)
+{
+	return sink_patient(base, host, port, queue_bytes, 10000000000);
 }
 
 static struct sink_stats stats_of(const struct sink *sink)
@@ -366,6 +372,27 @@ static void test_slow(void **state)
 	carbon_free(carbon);
 }
 
+/* One that accepts and never reads is left after a while, and tried again; when it reads, all comes. */
+static void test_never_reads(void **state)
+{
+	struct carbon *carbon = carbon_new(*state, true);
+	struct sink *sink = sink_patient(*state, "127.0.0.1", carbon->port, 64 << 20, 100000000);
+	size_t last;
+
+	deliver(sink, "stuck", 200000);
+	run_until(*state, carbon->connections == 3);
+	assert_false(sink_idle(sink));
+	assert_int_equal(stats_of(sink).lines_dropped, 0);
+	assert_true(stats_of(sink).report.last_exception > 0);
+	carbon_hear(carbon);
+	run_until(*state, sink_idle(sink));
+	last = carbon->connections - 1;
+	run_until(*state, carbon_has(carbon, last, "stats.gauges.stuck.199999 199999 1700000000\n"));
+	assert_int_equal(stats_of(sink).lines_sent, 200000);
+	sink_free(sink);
+	carbon_free(carbon);
+}
+
 static void test_full_queue(void **state)
 {
 	struct carbon *carbon = carbon_new(*state, false);
@@ -475,6 +502,7 @@ int main(void)
 		sink_test(test_comes_back),
 		sink_test(test_hangs_up_in_the_middle),
 		sink_test(test_slow),
+		sink_test(test_never_reads),
 		sink_test(test_full_queue),
 		sink_test(test_lost_while_idle),
 		sink_test(test_host_name),

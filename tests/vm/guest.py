@@ -17,6 +17,7 @@ import sockets
 from absorb import CHECKS, begin_deadline, check_deadline, finish_deadline
 from cases import CASES, run_case
 from daemon import ENTRY_HOOKS, Daemon
+from relaying import check_relay
 from sums import run_sum
 from watching import check_tail
 
@@ -94,6 +95,7 @@ def run_hook(report, hook):
             report.run(f"{hook}/sum", run_sum, daemon, "-T", flush=True,
                        may_skip=hook == "fentry" and is_preemptible())
             report.run(f"{hook}/stop-balances", lambda: daemon.stop() and None)
+        report.run(f"{hook}/relay", check_relay, makers.make, hook)
     finally:
         makers.close()
 

@@ -49,11 +49,13 @@ static void config_init(struct config *config)
 	memcpy(&config->names, &format_defaults, sizeof(config->names));
 	config->tags = (struct naming_tags){ true, true, true, true, true };
 	snprintf(config->metric_separator, sizeof(config->metric_separator), ".");
+	config->relay_ring = 8 << 20;
 	config->queue = (struct queue_options){
 		.memory = 16 << 20,
 		.disk = 256 << 20,
 		.max_age = 86400 * 1000000000ll,
 	};
+	config->table.view.percentile_count = (size_t)CONFIG_UNSET;
 	snprintf(config->state_dir, sizeof(config->state_dir), "/var/lib/kstatsd");
 	snprintf(config->runtime_dir, sizeof(config->runtime_dir), "/run/kstatsd");
 	config->shutdown_timeout = 5 * 1000000000ll;
@@ -104,14 +106,24 @@ static int rule_fail(const struct origins *origins, struct error *error, const c
 	return error_set(error, -EINVAL, "%s%s: %s", origin, path, reason);
 }
 
+static bool outputs_configured(const struct config *config)
+{
+	return config->table_enabled || config->graphite_count || config->file_count || config->otlp_count ||
+	       config->wavefront_count || config->prometheus_enabled || config->relay_count;
+}
+
 /* What an output does not say of itself, the rest of the configuration says. */
 static void outputs_resolve(struct config *config)
 {
 	memcpy(config->names.global_tags, config->global_tags, sizeof(config->global_tags));
-	config->table.view.percentile_count = (size_t)CONFIG_UNSET;
 	config_view_resolve(config, &config->table.view);
+	config_view_resolve(config, &config->prometheus.view);
+	for (size_t i = 0; i < config->file_count; i++)
+		config_view_resolve(config, &config->file[i].view);
 	for (size_t i = 0; i < config->graphite_count; i++)
 		config_push_resolve(config, &config->graphite[i].push);
+	for (size_t i = 0; i < config->otlp_count; i++)
+		config_push_resolve(config, &config->otlp[i].push);
 	for (size_t i = 0; i < config->wavefront_count; i++)
 		config_push_resolve(config, &config->wavefront[i].push);
 }
@@ -133,7 +145,7 @@ static int config_check(struct config *config, const struct origins *origins, st
 	if (config->jitter >= config->interval)
 		return rule_fail(origins, error, "flush.jitter",
 				 "it is not below flush.interval: a flush would wait for the next one");
-	if (!config->table_enabled && !config->graphite_count && !config->wavefront_count)
+	if (!outputs_configured(config))
 		config->table_enabled = true;
 	outputs_resolve(config);
 	return 0;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include "cli/config.h"
 #include "cli/config_keys.h"
+#include "cli/config_push.h"
 #include "lib/number.h"
 #include "lib/units.h"
 
@@ -197,8 +198,19 @@ const struct config_key config_keys[] = {
 	{ "outputs.stdout", NULL, FIELD(struct config, table_enabled), .live = true },
 	{ "outputs.stdout.format", config_set_choice, FIELD(struct config, table.format),
 	  .choices = format_names, .live = true },
+	{ "outputs.stdout.filter.include", config_set_globs, FIELD(struct config, table.view.include),
+	  .live = true },
+	{ "outputs.stdout.filter.exclude", config_set_globs, FIELD(struct config, table.view.exclude),
+	  .live = true },
+	{ "outputs.stdout.percentiles", config_set_view_percentiles,
+	  FIELDS(struct config, table.view.percentiles, table.view.percentile_count), .live = true },
+	{ "outputs.file", config_set_file, FIELDS(struct config, file, file_count), .live = true },
+	{ "outputs.prometheus", config_set_prometheus, FIELDS(struct config, prometheus, prometheus_enabled),
+	  .live = true },
 	{ "outputs.graphite", config_set_graphite, FIELDS(struct config, graphite, graphite_count),
 	  .live = true },
+	{ "outputs.otlp", config_set_otlp, FIELDS(struct config, otlp, otlp_count), .live = true },
+	{ "outputs.relay", config_set_relays, FIELDS(struct config, relays, relay_count), .live = true },
 	{ "outputs.wavefront", config_set_wavefront, FIELDS(struct config, wavefront, wavefront_count),
 	  .live = true },
 	{ "queue.memory", config_set_size, FIELD(struct config, queue.memory), .min = 65536, .max = 0x1p40,
@@ -219,6 +231,8 @@ const struct config_key config_keys[] = {
 	{ "limits.set_exact", config_set_integer, SERIES_LIMIT(set_exact_max) },
 	{ "limits.series", config_set_integer, FIELD(struct config, series_max), .min = 1, .max = 1 << 26 },
 	{ "limits.ring", config_set_ring, FIELD(struct config, capture.ring_bytes), .min = 1 << 18,
+	  .max = 1 << 30 },
+	{ "limits.relay_ring", config_set_ring, FIELD(struct config, relay_ring), .min = 1 << 14,
 	  .max = 1 << 30 },
 	{ "shutdown_timeout", config_set_duration, FIELD(struct config, shutdown_timeout), .max = 3600,
 	  .live = true },

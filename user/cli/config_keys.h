@@ -29,7 +29,8 @@ config_set_fn config_set_separator, config_set_templates;
 int config_set_percentile_list(struct config_scan *scan, const struct config_key *key,
 			       const yaml_node_t *node, double *percentiles, size_t *count);
 /* Setters of outputs, each in a file of its own: config_graphite.c. */
-config_set_fn config_set_graphite, config_set_wavefront;
+config_set_fn config_set_graphite, config_set_file, config_set_wavefront, config_set_prometheus;
+config_set_fn config_set_otlp, config_set_relays;
 
 /* A key of `config_keys` by its path; NULL when there is none. */
 const struct config_key *config_key_find(const char *path);

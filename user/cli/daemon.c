@@ -11,7 +11,7 @@
 #include <string.h>
 #include "cli/daemon.h"
 #include "cli/names.h"
-#include "cli/version.h"
+#include "lib/version.h"
 #include "core/store.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -104,6 +104,19 @@ static void daemon_on_ring_retry(evutil_socket_t fd, short what, void *context)
 	event_add(daemon->ring, NULL);
 }
 
+static void daemon_tell_left(const struct daemon *daemon)
+{
+	uint64_t spooled, queued = outputs_queued(&daemon->outputs, &spooled);
+
+	if (spooled)
+		log_info("left with %" PRIu64 " bytes undelivered that wait in %s for the next start",
+			 spooled, daemon->config.state_dir);
+	if (spooled < queued)
+		log_warning("left with values undelivered (%" PRIu64
+			    " bytes): an output did not take them within shutdown_timeout",
+			    queued - spooled);
+}
+
 /* Leaving: are the outputs done? */
 static void daemon_on_drain(evutil_socket_t fd, short what, void *context)
 {
@@ -116,12 +129,8 @@ static void daemon_on_drain(evutil_socket_t fd, short what, void *context)
 		event_after(daemon->drain, DRAIN_POLL_NS);
 		return;
 	}
-	if (!idle && safe)
-		log_info("left with %" PRIu64 " bytes undelivered: they wait in %s for the next start",
-			 outputs_spooled(&daemon->outputs), daemon->config.state_dir);
-	else if (!idle)
-		log_warning(
-			"left with values undelivered: an output did not take them within shutdown_timeout");
+	if (!idle)
+		daemon_tell_left(daemon);
 	event_base_loopbreak(daemon->base);
 }
 
@@ -141,6 +150,7 @@ static void daemon_leave(struct daemon *daemon)
 		log_error("%s", error.text);
 	daemon_close_tails(daemon);
 	daemon_close_tops(daemon);
+	daemon_close_relays(daemon);
 	capture_free(daemon->capture);
 	daemon->capture = NULL;
 	outputs_hurry(&daemon->outputs);
@@ -255,6 +265,7 @@ static int daemon_open(struct daemon *daemon, struct error *error)
 	if (!daemon->control)
 		return -EBUSY;
 	outputs_init(&daemon->outputs, daemon->base, daemon->config.state_dir);
+	daemon_open_relays(daemon);
 	err = outputs_update(&daemon->outputs, &daemon->config, error);
 	if (!err)
 		err = store_open(daemon, error);
@@ -263,6 +274,9 @@ static int daemon_open(struct daemon *daemon, struct error *error)
 	daemon->capture = capture_new(&daemon->config.capture, daemon->store, error);
 	if (!daemon->capture)
 		return -EIO;
+	err = daemon_update_relays(daemon, error);
+	if (err)
+		return err;
 	if (*daemon->config.console) {
 		daemon->console =
 			console_new(daemon->base, daemon->config.console, daemon_console, daemon, error);
@@ -278,6 +292,7 @@ static void daemon_close(struct daemon *daemon)
 	console_free(daemon->console);
 	daemon_close_tails(daemon);
 	daemon_close_tops(daemon);
+	daemon_close_relays(daemon);
 	capture_free(daemon->capture);
 	store_free(daemon->store);
 	naming_free(daemon->naming);

@@ -1,78 +1,34 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 /* A list of sinks, each beside the options it was made from: equal options, same sink. */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "cli/outputs.h"
+#include "cli/outputs_internal.h"
 #include "core/snapshot.h"
-#include "core/store.h"
 #include "lib/clock.h"
 #include "lib/log.h"
-#include "sink/encoder.h"
 #include "sink/spool.h"
 #include "sink/worker.h"
 
-/* What a kind keeps on disk. */
-enum storage {
-	STORAGE_NONE,
-	STORAGE_FILES, /* of its own: it needs the worker */
-	STORAGE_SPOOL, /* batches, unless its push_options, the first of its options, say queue.disk: 0 */
-};
-
-/* A kind of outputs: where its options lie in the configuration, and who makes the sink. */
-static const struct output_kind {
-	size_t list, size; /* of options in struct config */
-	size_t count;	   /* where the size_t lies that says how many; 0: `enabled` */
-	size_t enabled;	   /* where the bool lies */
-	struct sink *(*create)(const struct sink_environment *environment, const void *options,
-			       struct error *error);
-	bool wants_buckets; /* of timers, in snapshots */
-	size_t view;	    /* where its struct view_options lies in the options */
-	enum storage storage;
-} kinds[] = {
+static const struct output_kind kinds[] = {
 	{ offsetof(struct config, table), sizeof(struct stdout_options), 0,
 	  offsetof(struct config, table_enabled), sink_stdout_new, false,
 	  offsetof(struct stdout_options, view), STORAGE_NONE },
+	{ offsetof(struct config, file), sizeof(struct file_options), offsetof(struct config, file_count), 0,
+	  sink_file_new, false, offsetof(struct file_options, view), STORAGE_FILES },
+	{ offsetof(struct config, prometheus), sizeof(struct prometheus_options), 0,
+	  offsetof(struct config, prometheus_enabled), sink_prometheus_new, true,
+	  offsetof(struct prometheus_options, view), STORAGE_NONE },
 	{ offsetof(struct config, graphite), sizeof(struct graphite_options),
 	  offsetof(struct config, graphite_count), 0, sink_graphite_new, false,
 	  offsetof(struct graphite_options, push.view), STORAGE_SPOOL },
+	{ offsetof(struct config, otlp), sizeof(struct otlp_options), offsetof(struct config, otlp_count), 0,
+	  sink_otlp_new, true, offsetof(struct otlp_options, push.view), STORAGE_SPOOL },
+	{ offsetof(struct config, relays), sizeof(struct relay_options), offsetof(struct config, relay_count),
+	  0, sink_relay_new, false, 0, STORAGE_NONE },
 	{ offsetof(struct config, wavefront), sizeof(struct wavefront_options),
 	  offsetof(struct config, wavefront_count), 0, sink_wavefront_new, true,
 	  offsetof(struct wavefront_options, push.view), STORAGE_SPOOL },
-};
-
-#define COUNTS_MAX 64 /* of one kind of sinks alone */
-
-/* What an output is made from. The options are compared as bytes. */
-struct output_plan {
-	const struct output_kind *kind;
-	const void *options;
-};
-
-struct output {
-	struct output *next;
-	struct output_plan plan; /* with a copy of the options */
-	struct sink *sink;
-	struct sink_stats counted;	     /* what outputs_count_self() has exported */
-	uint64_t counts_counted[COUNTS_MAX]; /* the same of its own counters */
-	int64_t retired;		     /* CLOCK_MONOTONIC; 0: in use */
-};
-
-static const struct {
-	const char *name;
-	size_t offset; /* of a uint64_t in struct sink_stats that only grows */
-} counters[] = {
-	{ "lines_sent", offsetof(struct sink_stats, lines_sent) },
-	{ "bytes_sent", offsetof(struct sink_stats, bytes_sent) },
-	{ "batches_sent", offsetof(struct sink_stats, batches_sent) },
-	{ "batches_dropped", offsetof(struct sink_stats, batches_dropped) },
-	{ "lines_dropped", offsetof(struct sink_stats, lines_dropped) },
-	{ "batches_rejected", offsetof(struct sink_stats, batches_rejected) },
-	{ "lines_rejected", offsetof(struct sink_stats, lines_rejected) },
-	{ "spool_errors", offsetof(struct sink_stats, spool_errors) },
-	{ "reconnects", offsetof(struct sink_stats, reconnects) },
-	{ "events_without_place", offsetof(struct sink_stats, events_without_place) },
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -107,6 +63,35 @@ static struct output *output_find(const struct outputs *outputs, const struct ou
 	while (output && (output->retired || !plans_equal(&output->plan, plan)))
 		output = output->next;
 	return output;
+}
+
+/* One that can become what the plan wants, as there is one of its kind at most; NULL: none. */
+static struct output *output_find_updatable(const struct outputs *outputs, const struct output_plan *plan)
+{
+	struct output *output = outputs->first;
+
+	while (output && (output->retired || output->plan.kind != plan->kind || plan->kind->count ||
+			  !sink_can_update(output->sink)))
+		output = output->next;
+	return output;
+}
+
+/* The last step of all or nothing: there is no second one that might fail. */
+static int outputs_update_one(struct outputs *outputs, const struct output_plan *plans, size_t count,
+			      struct error *error)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct output *output = output_find_updatable(outputs, &plans[i]);
+		int err;
+
+		if (!output || plans_equal(&output->plan, &plans[i]))
+			continue;
+		err = sink_update(output->sink, plans[i].options, error);
+		if (err)
+			return err;
+		memcpy((void *)output->plan.options, plans[i].options, plans[i].kind->size);
+	}
+	return 0;
 }
 
 static void output_free(struct output *output)
@@ -145,8 +130,10 @@ static void outputs_retire(struct outputs *outputs, const struct output_plan *pl
 
 		for (size_t i = 0; i < count; i++)
 			wanted |= plans_equal(&output->plan, &plans[i]);
-		if (!wanted && !output->retired)
-			output->retired = clock_read(CLOCK_MONOTONIC);
+		if (wanted || output->retired)
+			continue;
+		output->retired = clock_read(CLOCK_MONOTONIC);
+		sink_retire(output->sink);
 	}
 }
 
@@ -203,6 +190,7 @@ int outputs_update(struct outputs *outputs, const struct config *config, struct 
 		.base = outputs->base,
 		.names = &outputs->names,
 		.state_dir = outputs->state_dir,
+		.relays = &outputs->relays,
 	};
 	struct output_plan plans[PLANS_MAX];
 	size_t count = plans_make(config, plans);
@@ -213,7 +201,7 @@ int outputs_update(struct outputs *outputs, const struct config *config, struct 
 	environment.worker = outputs->worker;
 	environment.spool = outputs->spool;
 	for (size_t i = 0; i < count; i++) {
-		if (output_find(outputs, &plans[i]))
+		if (output_find(outputs, &plans[i]) || output_find_updatable(outputs, &plans[i]))
 			continue;
 		*end = output_new(&plans[i], &environment, error);
 		if (!*end) {
@@ -222,9 +210,15 @@ int outputs_update(struct outputs *outputs, const struct config *config, struct 
 		}
 		end = &(*end)->next;
 	}
+	if (outputs_update_one(outputs, plans, count, error)) {
+		outputs_free(fresh);
+		return -EIO;
+	}
 	outputs_retire(outputs, plans, count);
 	*end = outputs->first;
 	outputs->first = fresh;
+	if (outputs->spool)
+		spool_settle(outputs->spool, config->queue.max_age);
 	outputs->names = config->names;
 	return 0;
 }
@@ -297,15 +291,17 @@ void outputs_hurry(struct outputs *outputs)
 		sink_hurry(output->sink);
 }
 
-uint64_t outputs_spooled(const struct outputs *outputs)
+uint64_t outputs_queued(const struct outputs *outputs, uint64_t *spooled)
 {
 	uint64_t bytes = 0;
 
+	*spooled = 0;
 	for (const struct output *output = outputs->first; output; output = output->next) {
 		struct sink_stats stats;
 
 		sink_stats(output->sink, &stats);
-		bytes += stats.bytes_spooled;
+		bytes += stats.bytes_queued;
+		*spooled += stats.bytes_spooled;
 	}
 	return bytes;
 }
@@ -319,7 +315,7 @@ size_t outputs_percentiles(const struct config *config, double percentiles[PERCE
 		const struct view_options *view =
 			(const void *)((const char *)plans[i].options + plans[i].kind->view);
 
-		for (size_t j = 0; j < view->percentile_count; j++) {
+		for (size_t j = 0; plans[i].kind->view && j < view->percentile_count; j++) {
 			size_t k = 0;
 
 			while (k < count && percentiles[k] != view->percentiles[j])
@@ -342,52 +338,6 @@ bool outputs_gone(const struct outputs *outputs)
 		left += !stats.gone;
 	}
 	return outputs->first && !left;
-}
-
-/* Where the counters of the sinks go: to `store`, unless it is NULL. */
-struct telling {
-	struct store *store;
-	unsigned int window;
-};
-
-static int counter_tell(const struct telling *telling, const char *kind, const char *counter, uint64_t total,
-			uint64_t *counted)
-{
-	char name[128];
-	int err = 0;
-
-	snprintf(name, sizeof(name), "kstatsd.sinks.%s.%s", kind, counter);
-	if (telling->store)
-		err = store_count_self(telling->store, telling->window, name, total - *counted);
-	if (!err)
-		*counted = total;
-	return err;
-}
-
-static int output_count_self(struct output *output, const struct telling *telling)
-{
-	struct sink_stats now;
-	int err = 0;
-
-	sink_stats(output->sink, &now);
-	for (size_t i = 0; !err && i < COUNT(counters); i++)
-		err = counter_tell(telling, now.kind, counters[i].name,
-				   *(uint64_t *)((char *)&now + counters[i].offset),
-				   (void *)((char *)&output->counted + counters[i].offset));
-	for (size_t i = 0; !err && i < now.count_count && i < COUNTS_MAX; i++)
-		err = counter_tell(telling, now.kind, now.counts[i].name, now.counts[i].value,
-				   &output->counts_counted[i]);
-	return err;
-}
-
-int outputs_count_self(struct outputs *outputs, struct store *store, unsigned int window, bool tell)
-{
-	const struct telling telling = { tell ? store : NULL, window };
-	int err = 0;
-
-	for (struct output *output = outputs->first; output && !err; output = output->next)
-		err = output_count_self(output, &telling);
-	return err;
 }
 
 void outputs_visit(const struct outputs *outputs,

@@ -35,7 +35,7 @@ struct mapping_rule;
 
 struct metric {
 	enum metric_type type;
-	enum timer_unit unit; /* of a timer's values */
+	enum timer_unit unit; /* of a timer's values, which are as they were sent: milliseconds stay that */
 	const char *name;     /* safe for every sink: [a-zA-Z0-9_.-], NUL-terminated */
 	const char *tags;     /* "k=v;k2=v2", sorted, safe; "" for none */
 	union {
@@ -53,12 +53,15 @@ struct metric {
 	const struct bin_stats *bins;
 	size_t bin_count;
 	/*
-	 * Timers only, unless idle: how its values are distributed (histogram.h), ascending. What the
-	 * buckets bound is seconds if the unit is milliseconds, else the values as they are.
+	 * Timers only, unless idle, if the store keeps buckets: how its values are distributed
+	 * (histogram.h), ascending, none empty. What the buckets bound is seconds if the unit is
+	 * milliseconds, else the values as they are; either times the mapping's `scale`, as all other
+	 * values of the metric. The counts add up to timer.samples, and are whole; with timers.weighted,
+	 * to timer.count.
 	 */
 	const struct bucket *buckets;
 	size_t bucket_count;
-	/* What the mapping says of the name; NULL: nothing. Valid only while the snapshot is being delivered. */
+	/* What the mapping says of the name (mapping.h); NULL: nothing. Valid only while the snapshot is being delivered. */
 	const struct mapping_rule *rule;
 	/* Unix seconds that the sender gave ("|T"): the value stands for itself, nothing was added to it. 0: the snapshot's. */
 	int64_t timestamp;

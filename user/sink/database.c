@@ -31,7 +31,8 @@ struct database {
 	struct error notice;
 };
 
-static const char settings[] = "PRAGMA locking_mode = EXCLUSIVE;"
+static const char settings[] = "PRAGMA page_size = 4096;"
+			       "PRAGMA locking_mode = EXCLUSIVE;"
 			       "PRAGMA journal_mode = WAL;"
 			       "PRAGMA synchronous = NORMAL;"
 			       "PRAGMA wal_autocheckpoint = 2000;"
@@ -117,8 +118,9 @@ static int database_number(struct database *database, const char *sql, int64_t *
 static int database_check(struct database *database)
 {
 	sqlite3_stmt *statement = NULL;
+	const char *answer, *line;
 	struct stat file;
-	int code, err = 0;
+	int code, err;
 
 	if (stat(database->path, &file) || file.st_size > CHECK_BYTES)
 		return 0;
@@ -127,10 +129,15 @@ static int database_check(struct database *database)
 		code = sqlite3_step(statement);
 	if (code != SQLITE_ROW) {
 		err = database_failed(database, code);
-	} else if (strcmp((const char *)sqlite3_column_text(statement, 0), "ok")) {
+	} else {
+		answer = (const char *)sqlite3_column_text(statement, 0);
+		err = answer && !strcmp(answer, "ok") ? 0 : -EUCLEAN;
+		/* The line behind the headline. */
+		line = answer ? strrchr(answer, '\n') : NULL;
 		snprintf(database->problem, sizeof(database->problem), "%s",
-			 (const char *)sqlite3_column_text(statement, 0));
-		err = -EUCLEAN;
+			 line	  ? line + 1
+			 : answer ? answer
+				  : "no answer to a check");
 	}
 	sqlite3_finalize(statement);
 	return err;
@@ -346,6 +353,15 @@ int database_run(struct database *database, struct sqlite3_stmt *statement)
 		return err;
 	database_done(statement);
 	return 0;
+}
+
+uint64_t database_log_bytes(const struct database *database)
+{
+	char name[DATABASE_PATH_BYTES + 8];
+	struct stat log;
+
+	snprintf(name, sizeof(name), "%s-wal", database->path);
+	return stat(name, &log) ? 0 : (uint64_t)log.st_size;
 }
 
 const char *database_problem(const struct database *database)

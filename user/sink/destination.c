@@ -170,8 +170,8 @@ void destination_free(struct destination *destination)
 void destination_add(struct destination *destination, unsigned int kind, size_t points, const char *data,
 		     size_t len)
 {
-	bool urgent = destination->held || !transport_is_ready(destination->transport) ||
-		      !outbox_is_empty(destination->outbox);
+	/* One that is only busy may have it in a moment; the outbox knows when that is over. */
+	bool urgent = destination->held || !transport_is_up(destination->transport);
 
 	outbox_add(destination->outbox, kind, points, data, len, urgent);
 	send_next(destination);
@@ -183,6 +183,12 @@ void destination_hold(struct destination *destination, bool hold)
 	send_next(destination);
 }
 
+void destination_hurry(struct destination *destination)
+{
+	destination_hold(destination, false);
+	outbox_save(destination->outbox);
+}
+
 bool destination_is_idle(const struct destination *destination)
 {
 	return outbox_is_empty(destination->outbox);
@@ -190,7 +196,8 @@ bool destination_is_idle(const struct destination *destination)
 
 bool destination_is_safe(const struct destination *destination)
 {
-	return outbox_is_safe(destination->outbox);
+	return outbox_is_empty(destination->outbox) ||
+	       (outbox_is_safe(destination->outbox) && !transport_is_up(destination->transport));
 }
 
 void destination_add_stats(const struct destination *destination, struct sink_stats *stats)

@@ -46,7 +46,7 @@ struct outbox_stats {
 
 /* The texts must outlive it. NULL with the sentence in `error`. */
 struct outbox *outbox_new(struct event_base *base, const struct outbox_options *options, struct error *error);
-/* What is not on disk is gone. Safe on NULL. */
+/* What is not on disk is gone, without a spool; with one, spool_free() sees to it. Safe on NULL. */
 void outbox_free(struct outbox *outbox);
 
 /* Takes a copy. `urgent`: it cannot be sent now, so to disk with it at once. What finds no room pushes out the oldest. */
@@ -61,6 +61,9 @@ const struct batch *outbox_take(struct outbox *outbox);
 void outbox_delivered(struct outbox *outbox);
 void outbox_rejected(struct outbox *outbox);
 void outbox_put_back(struct outbox *outbox);
+
+/* What waits goes to disk now: the daemon is about to leave. */
+void outbox_save(struct outbox *outbox);
 
 /* Nothing waits. */
 bool outbox_is_empty(const struct outbox *outbox);

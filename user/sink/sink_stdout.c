@@ -18,6 +18,7 @@
 #include "sink/queue.h"
 #include "sink/operations.h"
 #include "sink/sink_stdout.h"
+#include "sink/view.h"
 
 #define NS_PER_MSEC (NS_PER_SECOND / 1000)
 #define QUEUE_BYTES (16 << 20)
@@ -126,10 +127,12 @@ static int output_format(struct standard_output *output, const struct snapshot *
 static void output_deliver(struct sink *sink, struct snapshot *snapshot)
 {
 	struct standard_output *output = (struct standard_output *)sink;
+	bool changes = view_changes(snapshot, &output->options.view);
+	struct snapshot *view = changes ? view_make(snapshot, &output->options.view) : NULL;
 	struct text text = {};
 	int64_t began;
 
-	if (output_format(output, snapshot, &text)) {
+	if ((changes && !view) || output_format(output, view ? view : snapshot, &text)) {
 		output->queue.batches_dropped++;
 		log_error("cannot format %zu metrics for standard output: out of memory; they are dropped",
 			  snapshot->count);
@@ -137,6 +140,7 @@ static void output_deliver(struct sink *sink, struct snapshot *snapshot)
 		queue_add(&output->queue, text.data, text.len);
 	}
 	text_release(&text);
+	snapshot_free(view);
 	began = clock_read(CLOCK_MONOTONIC);
 	output_drain(output, PATIENCE_MSEC, DELIVER_MSEC);
 	output->self.flush_ms = (double)(clock_read(CLOCK_MONOTONIC) - began) / (double)NS_PER_MSEC;

@@ -366,19 +366,23 @@ int spool_read(struct spool_client *client, uint64_t row)
 	return 0;
 }
 
-void spool_delete(struct spool_client *client, uint64_t row)
+bool spool_cancel(struct spool_client *client, uint64_t row)
 {
-	struct spool *spool = client->spool;
 	struct operation *write;
 
-	TAILQ_FOREACH(write, &spool->pending, next)
+	TAILQ_FOREACH(write, &client->spool->pending, next)
 	{
 		if (write->kind != OPERATION_WRITE || write->row != row)
 			continue;
-		TAILQ_REMOVE(&spool->pending, write, next);
+		TAILQ_REMOVE(&client->spool->pending, write, next);
 		operation_free(write);
-		return;
+		return true;
 	}
-	row_numbers_add(&spool->deletes, row);
-	spool_kick(spool);
+	return false;
+}
+
+void spool_delete(struct spool_client *client, uint64_t row)
+{
+	row_numbers_add(&client->spool->deletes, row);
+	spool_kick(client->spool);
 }

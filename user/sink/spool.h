@@ -71,10 +71,9 @@ uint64_t spool_row(struct spool *spool);
 int spool_write(struct spool_client *client, uint64_t row, struct batch *batch);
 /* Of a row that is being read by nobody else. -ENOMEM. */
 int spool_read(struct spool_client *client, uint64_t row);
-/*
- * The row is not needed any more. If it still waits to be written, it will not be. A daemon that is killed
- * may find it again.
- */
+/* False: it is too late, the row is being written, or was. Else it will not be, and written() is not called. */
+bool spool_cancel(struct spool_client *client, uint64_t row);
+/* The row is not needed any more, written or about to be. A daemon that is killed may find it again. */
 void spool_delete(struct spool_client *client, uint64_t row);
 
 #endif /* SINK_SPOOL_H */
