@@ -104,6 +104,19 @@ static void daemon_on_ring_retry(evutil_socket_t fd, short what, void *context)
 	event_add(daemon->ring, NULL);
 }
 
+static void daemon_tell_left(const struct daemon *daemon)
+{
+	uint64_t spooled, queued = outputs_queued(&daemon->outputs, &spooled);
+
+	if (spooled)
+		log_info("left with %" PRIu64 " bytes undelivered that wait in %s for the next start",
+			 spooled, daemon->config.state_dir);
+	if (spooled < queued)
+		log_warning("left with values undelivered (%" PRIu64
+			    " bytes): an output did not take them within shutdown_timeout",
+			    queued - spooled);
+}
+
 /* Leaving: are the outputs done? */
 static void daemon_on_drain(evutil_socket_t fd, short what, void *context)
 {
@@ -116,12 +129,8 @@ static void daemon_on_drain(evutil_socket_t fd, short what, void *context)
 		event_after(daemon->drain, DRAIN_POLL_NS);
 		return;
 	}
-	if (!idle && safe)
-		log_info("left with %" PRIu64 " bytes undelivered: they wait in %s for the next start",
-			 outputs_spooled(&daemon->outputs), daemon->config.state_dir);
-	else if (!idle)
-		log_warning(
-			"left with values undelivered: an output did not take them within shutdown_timeout");
+	if (!idle)
+		daemon_tell_left(daemon);
 	event_base_loopbreak(daemon->base);
 }
 

@@ -255,15 +255,17 @@ void outputs_hurry(struct outputs *outputs)
 		sink_hurry(output->sink);
 }
 
-uint64_t outputs_spooled(const struct outputs *outputs)
+uint64_t outputs_queued(const struct outputs *outputs, uint64_t *spooled)
 {
 	uint64_t bytes = 0;
 
+	*spooled = 0;
 	for (const struct output *output = outputs->first; output; output = output->next) {
 		struct sink_stats stats;
 
 		sink_stats(output->sink, &stats);
-		bytes += stats.bytes_spooled;
+		bytes += stats.bytes_queued;
+		*spooled += stats.bytes_spooled;
 	}
 	return bytes;
 }

@@ -14,6 +14,7 @@
 #include "sink/format.h"
 #include "sink/relay.h"
 #include "sink/sink.h"
+#include "sink/spool.h"
 
 struct event_base;
 struct output;
@@ -25,11 +26,12 @@ struct worker;
 struct outputs {
 	struct event_base *base;
 	struct output *first;
-	struct worker *worker;	     /* NULL: no output needed it so far */
-	struct spool *spool;	     /* the same, or it could not be opened */
-	const char *state_dir;	     /* "": nowhere */
-	struct format_options names; /* the sinks point here: not to be moved */
-	struct relay_feed relays;    /* the same */
+	struct worker *worker;		  /* NULL: no output needed it so far */
+	struct spool *spool;		  /* the same, or it could not be opened */
+	struct spool_stats spool_counted; /* what outputs_count_self() has exported */
+	const char *state_dir;		  /* "": nowhere */
+	struct format_options names;	  /* the sinks point here: not to be moved */
+	struct relay_feed relays;	  /* the same */
 };
 
 /* No sinks yet. `state_dir` outlives them. */
@@ -50,8 +52,8 @@ bool outputs_idle(const struct outputs *outputs);
 bool outputs_safe(const struct outputs *outputs);
 /* The daemon leaves: nothing waits for its time any more. */
 void outputs_hurry(struct outputs *outputs);
-/* What is safe on disk, for the next daemon. */
-uint64_t outputs_spooled(const struct outputs *outputs);
+/* Bytes that have not left, and of these, those that are safe on disk for the next daemon. */
+uint64_t outputs_queued(const struct outputs *outputs, uint64_t *spooled);
 /* The percentiles that outputs of `config` want, each once, as many as there is room for; returns how many. */
 size_t outputs_percentiles(const struct config *config, double percentiles[PERCENTILES_MAX]);
 /* True when nobody will ever read any of them again. */

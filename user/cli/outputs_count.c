@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
-/* What the sinks count becomes metrics: kstatsd.sinks.KIND.NAME, of all sinks of a kind together. */
+/*
+ * What the sinks count becomes metrics: kstatsd.sinks.KIND.NAME, of all sinks of a kind together; of kind
+ * "spool" is what waited for outputs that are not configured any more.
+ */
 #include <stdio.h>
 #include "cli/outputs_internal.h"
 #include "core/store.h"
 #include "sink/encoder.h"
+#include "sink/spool.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -64,6 +68,15 @@ int outputs_count_self(struct outputs *outputs, struct store *store, unsigned in
 	const struct telling telling = { tell ? store : NULL, window };
 	int err = 0;
 
+	if (outputs->spool) {
+		struct spool_stats now;
+
+		spool_stats(outputs->spool, &now);
+		err = counter_tell(&telling, "spool", "batches_dropped", now.batches_dropped,
+				   &outputs->spool_counted.batches_dropped)
+			      ?: counter_tell(&telling, "spool", "lines_dropped", now.points_dropped,
+					      &outputs->spool_counted.points_dropped);
+	}
 	for (struct output *output = outputs->first; output && !err; output = output->next)
 		err = output_count_self(output, &telling);
 	return err;

@@ -183,6 +183,12 @@ void destination_hold(struct destination *destination, bool hold)
 	send_next(destination);
 }
 
+void destination_hurry(struct destination *destination)
+{
+	destination_hold(destination, false);
+	outbox_save(destination->outbox);
+}
+
 bool destination_is_idle(const struct destination *destination)
 {
 	return outbox_is_empty(destination->outbox);
@@ -190,7 +196,8 @@ bool destination_is_idle(const struct destination *destination)
 
 bool destination_is_safe(const struct destination *destination)
 {
-	return outbox_is_safe(destination->outbox);
+	return outbox_is_empty(destination->outbox) ||
+	       (outbox_is_safe(destination->outbox) && !transport_is_up(destination->transport));
 }
 
 void destination_add_stats(const struct destination *destination, struct sink_stats *stats)

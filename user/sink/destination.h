@@ -21,7 +21,11 @@ void destination_add(struct destination *destination, unsigned int kind, size_t 
 /* Holds back what waits, or lets it go. */
 void destination_hold(struct destination *destination, bool hold);
 
+/* The daemon leaves: nothing is held back, and what waits goes to disk. */
+void destination_hurry(struct destination *destination);
+
 bool destination_is_idle(const struct destination *destination);
+/* What waits is on disk, and it is not known that it could be sent instead. */
 bool destination_is_safe(const struct destination *destination);
 /* Adds to what `stats` says of the others. `connected` stays true only if this one is, too. */
 void destination_add_stats(const struct destination *destination, struct sink_stats *stats);

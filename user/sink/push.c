@@ -235,7 +235,8 @@ static void push_hurry(struct sink *sink)
 	push->hurried = true;
 	if (push->release)
 		event_del(push->release);
-	push_hold(push, false);
+	for (size_t i = 0; i < destination_count(push); i++)
+		destination_hurry(push->destinations[i]);
 }
 
 /* The encoder's counters, then those of the transports, which have the same names. Returns how many. */

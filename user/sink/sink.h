@@ -38,7 +38,7 @@ void sink_free(struct sink *sink);
 void sink_deliver(struct sink *sink, struct snapshot *snapshot);
 /* True when all that was delivered has left (for TCP: the peer has acknowledged it). */
 bool sink_idle(const struct sink *sink);
-/* True when what has not left is safe on disk, for the next daemon. */
+/* True when what has not left is safe on disk, for the next daemon, and waits for somebody who is not there. */
 bool sink_safe(const struct sink *sink);
 /* The daemon leaves: nothing waits for its time any more. */
 void sink_hurry(struct sink *sink);
