@@ -13,6 +13,7 @@ extern const struct config_key config_keys[];
 /* Setters of config_values.c. Fields of whole numbers and choices are bool, enum or uint32_t, uint64_t or size_t. */
 config_set_fn config_set_choice, config_set_integer, config_set_size, config_set_ring, config_set_duration;
 config_set_fn config_set_path, config_set_path_or_none, config_set_address, config_set_listen;
+config_set_fn config_set_scraped;
 /* Complains unless `node` is a list of at most `max` elements. */
 int config_check_list(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
 		      size_t max, const char *example);

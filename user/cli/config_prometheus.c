@@ -95,7 +95,7 @@ static int set_token(struct config_scan *scan, const struct config_key *key, con
 }
 
 static const struct config_key prometheus_keys[] = {
-	{ "listen", config_set_address, PROMETHEUS_FIELD(listen) },
+	{ "listen", config_set_scraped, PROMETHEUS_FIELD(listen) },
 	{ "path", set_url_path, PROMETHEUS_FIELD(path) },
 	{ "timers", config_set_choice, PROMETHEUS_FIELD(timers), .choices = timer_names },
 	{ "buckets", set_bounds, PROMETHEUS_FIELD(bounds), .min = 1e-9, .max = 1e15 },
@@ -161,8 +161,11 @@ int config_set_prometheus(struct config_scan *scan, const struct config_key *key
 	config_prometheus_init(&config->prometheus);
 	snprintf(prefix, sizeof(prefix), "%s.", key->path);
 	/* "prometheus:" alone: all as it is by default. */
-	if (node->type != YAML_SCALAR_NODE || node->data.scalar.length)
+	if (node->type == YAML_MAPPING_NODE)
 		err = config_scan_mapping(scan, node, prometheus_keys, &config->prometheus, prefix);
+	else if (node->type == YAML_SEQUENCE_NODE || node->data.scalar.length)
+		err = config_scan_fail(scan, node, key->path, "keys are expected here, not a %s",
+				       node->type == YAML_SEQUENCE_NODE ? "list" : "value");
 	reason = err ? NULL : options_check(&config->prometheus);
 	if (reason)
 		err = config_scan_fail(scan, node, key->path, "%s", reason);
