@@ -163,12 +163,12 @@ $(OUTPUT)/kstatsd: $(USER_OBJECTS)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(lib_ldlibs) -o $@
 
 TEST_SKELETONS := $(patsubst tests/bpf/%.bpf.c,$(OUTPUT)/tests/bpf/%.skel.h,$(wildcard tests/bpf/*.bpf.c))
-$(C_TESTS:=.o) $(BENCHES:=.o): | $(SKELETONS) $(TEST_SKELETONS)
+$(C_TESTS:=.o) $(BENCHES:=.o): | $(SKELETONS) $(TEST_SKELETONS) $(PROTO_HEADERS)
 $(OUTPUT)/tests/%.o: tests/%.c $(OUTPUT)/flags
 	$(say) CC $<
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(USER_FLAGS) $(CFLAGS) $(lib_cflags) -Itests/unit \
-		$(if $(filter bpf/% bench/%,$*),-I$(OUTPUT) -I$(OUTPUT)/tests/bpf) -MMD -MP -c $< -o $@
+		$(if $(filter bpf/% bench/%,$*),-I$(OUTPUT) -I$(OUTPUT)/tests/bpf) -I$(OUTPUT)/proto -MMD -MP -c $< -o $@
 
 $(C_TESTS): %: %.o $(LIBRARY_OBJECTS)
 	$(say) LINK $@

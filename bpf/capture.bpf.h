@@ -8,6 +8,7 @@
 
 #include "fold.bpf.h"
 #include "maps.bpf.h"
+#include "relay.bpf.h"
 #include "slow.bpf.h"
 #include "source.bpf.h"
 #include "watch.bpf.h"
@@ -30,6 +31,8 @@ static __always_inline void lose(struct run *run, enum ledger_counter counter)
 {
 	count(run, DATAGRAMS_SEEN);
 	add_to(&run->ledger->n[counter], 1);
+	if (counter == LEDGER_DATAGRAMS_CORKED || counter == LEDGER_DATAGRAMS_UNREADABLE)
+		relay_miss();
 }
 
 struct parsing {
@@ -147,8 +150,10 @@ static __always_inline int parse_payload(struct run *run, struct scratch *s, str
 	add_to(&run->ledger->n[LEDGER_LINES_ACCEPTED], s->accepted);
 	count(run, DATAGRAMS_SEEN);
 	count(run, DATAGRAMS_ACCEPTED);
-	if (watched)
+	if (watched) {
 		watch_parsed(s);
+		relay_parsed(s);
+	}
 	return s->lost ? CAPTURE_LOST : CAPTURE_DONE;
 }
 
@@ -185,8 +190,10 @@ static __always_inline int send_datagram(struct run *run, struct source *source,
 		return result;
 	count(run, SLOW_DATAGRAMS);
 	count(run, DATAGRAMS_SEEN);
-	if (result == CAPTURE_LOST)
+	if (result == CAPTURE_LOST) {
 		count(run, DATAGRAMS_RING_FULL);
+		relay_miss();
+	}
 	if (watched)
 		watch_unparsed(source->len);
 	return result;

@@ -155,6 +155,8 @@ static __always_inline int on_egress(struct __sk_buff *skb)
 		offset = any_udp(skb, &port);
 	if (offset == NOT_UDP || !is_captured(port))
 		return EGRESS_PASS;
+	if (relay_sockets && is_relay(bpf_get_socket_cookie(skb)))
+		return EGRESS_PASS;
 	return capture_packet(skb, offset + sizeof(struct udphdr));
 }
 

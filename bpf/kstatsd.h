@@ -170,7 +170,16 @@ enum watching {
 	WATCH_LINES = 1,    /* every datagram */
 	WATCH_REJECTED = 2, /* those with lines that are bad, or may be */
 	WATCH_SENDERS = 4,  /* who sends how much */
+	WATCH_RELAY = 8,    /* every datagram, to be passed on to another statsd */
 };
+
+/* A datagram that was parsed in the kernel, for relays; as long as the ring's record. */
+struct relay_record {
+	__u64 time; /* CLOCK_MONOTONIC, nanoseconds */
+	__u8 data[];
+};
+/* Sockets that relays send from. */
+#define RELAY_SOCKETS_MAX 32
 
 /* A datagram that was parsed in the kernel, for kstatsd tail. */
 struct tail_record {
@@ -279,6 +288,7 @@ SIZE_IS(struct member_key, 24);
 SIZE_IS(struct raw_sample, 16);
 SIZE_IS(struct record, 40);
 SIZE_IS(struct tail_record, 32);
+SIZE_IS(struct relay_record, 8);
 SIZE_IS(struct sender, 48);
 SIZE_IS(struct stream_piece, 24);
 SIZE_IS(struct unix_name, 132);

@@ -85,8 +85,12 @@ struct scratch {
 	__u32 seen, accepted, lost; /* lines of this payload */
 	__u32 slow;		    /* lines of it went to the daemon */
 	struct statsd_line line;
+	__u64 time; /* with the payload behind it, a struct relay_record */
 	__u8 payload[PAYLOAD_BYTES];
 };
+_Static_assert(__builtin_offsetof(struct scratch, payload) ==
+		       __builtin_offsetof(struct scratch, time) + sizeof(struct relay_record),
+	       "a payload and its time are a struct relay_record");
 
 parse_inline void cursor_set(struct scratch *s, __u32 pos)
 {

@@ -145,6 +145,8 @@ static __always_inline int on_send(const struct sock *sk, const struct msghdr *m
 		return 0;
 	if (!v6 && BPF_CORE_READ(sk, __sk_common.skc_family) == AF_INET6)
 		return 0; /* counted in udpv6_sendmsg */
+	if (relay_sockets && is_relay(BPF_CORE_READ(sk, __sk_common.skc_cookie.counter)))
+		return 0;
 	capture_message(sk, msg, len, v6);
 	return 0;
 }

@@ -54,7 +54,7 @@ static __always_inline __u32 process_read(__u8 command[COMMAND_BYTES])
 }
 
 /* The daemon looks often, and is woken only when a quarter of the ring is filled. */
-static __always_inline __u64 tail_flags(void *ring)
+static __always_inline __u64 wakeup_flags(void *ring)
 {
 	__u64 filled = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
 	__u64 size = bpf_ringbuf_query(ring, BPF_RB_RING_SIZE);
@@ -73,7 +73,7 @@ static __always_inline bool tail_send(void *ring, const struct scratch *s, struc
 		bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);
 		return false;
 	}
-	bpf_ringbuf_submit(record, tail_flags(ring));
+	bpf_ringbuf_submit(record, wakeup_flags(ring));
 	return true;
 }
 

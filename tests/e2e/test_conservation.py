@@ -155,6 +155,8 @@ def test_wavefront(start, tmp_path):
     run = Run(start, tmp_path, wavefront)
     endure(run)
     parsed = [lines_of.parse(line) for line in run.lines()]  # raises where Wavefront would refuse
+    for line in run.lines():
+        lines_of.record(line)
     points = [((one.name, tuple(one.tags.items())), one.timestamp, one.value)
               for one in parsed if isinstance(one, lines_of.Point)]
     wanted = wavefront_wanted(run.metrics)

@@ -10,6 +10,8 @@ import pytest
 from carbon import assert_lines_valid
 from daemon import free_port, send, wait_for
 from faults import Clock, Receiver, deaf_resolver, is_on_disk, sinks, small_disk
+from wavefront import Answer
+from wavefront import Receiver as Proxy
 
 @pytest.fixture
 def start(start):
@@ -26,6 +28,10 @@ def graphite(*destinations, more=QUICK):
     outputs = ", ".join(f'{{address: "{each if isinstance(each, str) else f"127.0.0.1:{each}"}", {more}}}'
                         for each in destinations)
     return f"outputs.graphite=[{outputs}]"
+
+
+def posts_to(url):
+    return f'outputs.wavefront=[{{proxy: "{url}", source: tests, histograms: [], {QUICK}}}]'
 
 
 def closed_port():
@@ -107,6 +113,58 @@ def test_garbage_instead_of_silence(start):
             one.flush()
             talker.wait_names(*names)
         assert talker.connections == 1
+
+
+REFUSALS = {
+    "pushback": Answer(406),
+    "too many": Answer(429),
+    "its own fault": Answer(503),
+    "garbage": Answer(0, raw=GARBAGE),
+    "half an answer": Answer(0, raw=b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this"),
+    "nothing": Answer(0, raw=b""),
+}
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_posts_that_are_not_taken(refusal, start):
+    """Again and again, for as long as it takes; other outputs have their flushes meanwhile. Then all comes, once."""
+    # Half an answer takes as long as an answer may: a second.
+    proxy = Proxy(answers=[REFUSALS[refusal]] * (2 if refusal == "half an answer" else 12))
+    try:
+        with Receiver() as good:
+            one = start(graphite(good.port), posts_to(proxy.url))
+            for flush in range(3):
+                names = count_up(one, f"post{flush}", 20)
+                _, seconds = timed_flush(one)
+                assert seconds < 2
+                good.wait_names(*names)
+            for flush in range(3):
+                proxy.wait_point(f"post{flush}.19.count")
+            wait_for(lambda: sinks(one, "wavefront")[0]["batches_queued"] == 0, "an empty queue")
+            assert len(proxy.named("post0.0.count")) == 1
+            row = sinks(one, "wavefront")[0]
+            assert not row["lines_dropped"] and not row["lines_rejected"]
+            assert len([line for line in one.log().splitlines() if str(proxy.port) in line]) < 6, one.log()
+            proxy.check()
+    finally:
+        proxy.stop()
+
+
+def test_posts_that_will_never_be_taken(start):
+    """Counted, and said once however many there are; what comes after them is delivered."""
+    proxy = Proxy(answers=[Answer(400, body=b"no")] * 5)
+    try:
+        one = start(posts_to(proxy.url))
+        for flush in range(6):
+            count_up(one, f"bad{flush}", 20)
+            one.flush()
+        proxy.wait_point("bad5.19.count")
+        row = sinks(one, "wavefront")[0]
+        assert row["batches_rejected"] == 5 and row["lines_rejected"] >= 5 * 40
+        assert not proxy.named("bad4.0.count") and not row["batches_queued"]
+        assert one.log().count("400") == 1, one.log()
+    finally:
+        proxy.stop()
 
 
 def test_one_message_for_a_long_outage(start):

@@ -49,6 +49,7 @@ static void config_init(struct config *config)
 	memcpy(&config->names, &format_defaults, sizeof(config->names));
 	config->tags = (struct naming_tags){ true, true, true, true, true };
 	snprintf(config->metric_separator, sizeof(config->metric_separator), ".");
+	config->relay_ring = 8 << 20;
 	config->queue = (struct queue_options){
 		.memory = 16 << 20,
 		.disk = 256 << 20,
@@ -107,8 +108,8 @@ static int rule_fail(const struct origins *origins, struct error *error, const c
 
 static bool outputs_configured(const struct config *config)
 {
-	return config->table_enabled || config->graphite_count || config->file_count ||
-	       config->wavefront_count;
+	return config->table_enabled || config->graphite_count || config->file_count || config->otlp_count ||
+	       config->wavefront_count || config->prometheus_enabled || config->relay_count;
 }
 
 /* What an output does not say of itself, the rest of the configuration says. */
@@ -116,10 +117,13 @@ static void outputs_resolve(struct config *config)
 {
 	memcpy(config->names.global_tags, config->global_tags, sizeof(config->global_tags));
 	config_view_resolve(config, &config->table.view);
+	config_view_resolve(config, &config->prometheus.view);
 	for (size_t i = 0; i < config->file_count; i++)
 		config_view_resolve(config, &config->file[i].view);
 	for (size_t i = 0; i < config->graphite_count; i++)
 		config_push_resolve(config, &config->graphite[i].push);
+	for (size_t i = 0; i < config->otlp_count; i++)
+		config_push_resolve(config, &config->otlp[i].push);
 	for (size_t i = 0; i < config->wavefront_count; i++)
 		config_push_resolve(config, &config->wavefront[i].push);
 }

@@ -17,8 +17,11 @@
 #include "probe/capture.h"
 #include "sink/format.h"
 #include "sink/options.h"
+#include "sink/prometheus.h"
+#include "sink/relay.h"
 #include "sink/sink_file.h"
 #include "sink/sink_graphite.h"
+#include "sink/sink_otlp.h"
 #include "sink/sink_stdout.h"
 #include "sink/sink_wavefront.h"
 
@@ -63,10 +66,17 @@ struct config {
 	struct stdout_options table;
 	struct graphite_options graphite[OUTPUTS_MAX];
 	size_t graphite_count;
+	struct otlp_options otlp[OUTPUTS_MAX];
+	size_t otlp_count;
+	struct relay_options relays[OUTPUTS_MAX];
+	size_t relay_count;
+	size_t relay_ring; /* bytes: limits.relay_ring */
 	struct file_options file[OUTPUTS_MAX];
 	size_t file_count;
 	struct wavefront_options wavefront[OUTPUTS_MAX];
 	size_t wavefront_count;
+	struct prometheus_options prometheus;
+	bool prometheus_enabled;    /* outputs.prometheus is mentioned */
 	struct queue_options queue; /* of outputs that say nothing else */
 	int64_t jitter;		    /* nanoseconds; flush.jitter */
 	char global_tags[GLOBAL_TAGS_BYTES];

@@ -11,7 +11,7 @@
 #include <string.h>
 #include "cli/daemon.h"
 #include "cli/names.h"
-#include "cli/version.h"
+#include "lib/version.h"
 #include "core/store.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -150,6 +150,7 @@ static void daemon_leave(struct daemon *daemon)
 		log_error("%s", error.text);
 	daemon_close_tails(daemon);
 	daemon_close_tops(daemon);
+	daemon_close_relays(daemon);
 	capture_free(daemon->capture);
 	daemon->capture = NULL;
 	outputs_hurry(&daemon->outputs);
@@ -264,6 +265,7 @@ static int daemon_open(struct daemon *daemon, struct error *error)
 	if (!daemon->control)
 		return -EBUSY;
 	outputs_init(&daemon->outputs, daemon->base, daemon->config.state_dir);
+	daemon_open_relays(daemon);
 	err = outputs_update(&daemon->outputs, &daemon->config, error);
 	if (!err)
 		err = store_open(daemon, error);
@@ -272,6 +274,9 @@ static int daemon_open(struct daemon *daemon, struct error *error)
 	daemon->capture = capture_new(&daemon->config.capture, daemon->store, error);
 	if (!daemon->capture)
 		return -EIO;
+	err = daemon_update_relays(daemon, error);
+	if (err)
+		return err;
 	if (*daemon->config.console) {
 		daemon->console =
 			console_new(daemon->base, daemon->config.console, daemon_console, daemon, error);
@@ -287,6 +292,7 @@ static void daemon_close(struct daemon *daemon)
 	console_free(daemon->console);
 	daemon_close_tails(daemon);
 	daemon_close_tops(daemon);
+	daemon_close_relays(daemon);
 	capture_free(daemon->capture);
 	store_free(daemon->store);
 	naming_free(daemon->naming);

@@ -23,6 +23,7 @@ struct event;
 struct event_base;
 struct capture;
 struct naming;
+struct relaying;
 struct store;
 struct tails;
 struct tops;
@@ -58,8 +59,9 @@ struct daemon {
 	uint64_t naming_failures;	     /* of `naming`, counted */
 	struct capture *capture;	     /* NULL once the daemon is leaving */
 	struct outputs outputs;
-	struct tails *tails; /* NULL: none was asked for so far */
-	struct tops *tops;   /* the same */
+	struct tails *tails;	   /* NULL: none was asked for so far */
+	struct tops *tops;	   /* the same */
+	struct relaying *relaying; /* NULL: there was no relay so far */
 
 	struct schedule schedule;
 	int64_t started, window_opened, leave_until; /* CLOCK_MONOTONIC; leave_until 0: not leaving */
@@ -127,5 +129,14 @@ void daemon_close_tails(struct daemon *daemon);
 int daemon_open_top(void *daemon, struct control_stream *stream, const json_t *arguments,
 		    struct error *error);
 void daemon_close_tops(struct daemon *daemon);
+
+/* To be called before the outputs are made. */
+void daemon_open_relays(struct daemon *daemon);
+/* Captured datagrams to the relays among the outputs, whenever those changed. Negative errno: nothing is relayed. */
+int daemon_update_relays(struct daemon *daemon, struct error *error);
+/* Hands what was captured so far to the relays that there are. */
+void daemon_feed_relays(struct daemon *daemon);
+/* The last datagrams. */
+void daemon_close_relays(struct daemon *daemon);
 
 #endif /* CLI_DAEMON_H */

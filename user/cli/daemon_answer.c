@@ -5,7 +5,7 @@
 #include "cli/daemon.h"
 #include "cli/ledger.h"
 #include "cli/names.h"
-#include "cli/version.h"
+#include "lib/version.h"
 #include "core/store.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -236,6 +236,7 @@ static int daemon_reconfigure(struct daemon *daemon, const struct config *next, 
 	struct naming *naming = names_load(next, error);
 	int err;
 
+	daemon_feed_relays(daemon);
 	if (!naming)
 		return -EINVAL;
 	err = store_tune(daemon->store, next);
@@ -260,7 +261,7 @@ static int daemon_reconfigure(struct daemon *daemon, const struct config *next, 
 		log_set_level(daemon->config.log_level);
 	if (beat)
 		daemon_reschedule(daemon);
-	return 0;
+	return daemon_update_relays(daemon, error);
 }
 
 json_t *daemon_answer_reload(void *context)

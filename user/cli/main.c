@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "cli/commands.h"
-#include "cli/version.h"
+#include "lib/version.h"
 #include "lib/number.h"
 
 struct command {

@@ -16,9 +16,16 @@ static const struct output_kind kinds[] = {
 	  offsetof(struct stdout_options, view), STORAGE_NONE },
 	{ offsetof(struct config, file), sizeof(struct file_options), offsetof(struct config, file_count), 0,
 	  sink_file_new, false, offsetof(struct file_options, view), STORAGE_FILES },
+	{ offsetof(struct config, prometheus), sizeof(struct prometheus_options), 0,
+	  offsetof(struct config, prometheus_enabled), sink_prometheus_new, true,
+	  offsetof(struct prometheus_options, view), STORAGE_NONE },
 	{ offsetof(struct config, graphite), sizeof(struct graphite_options),
 	  offsetof(struct config, graphite_count), 0, sink_graphite_new, false,
 	  offsetof(struct graphite_options, push.view), STORAGE_SPOOL },
+	{ offsetof(struct config, otlp), sizeof(struct otlp_options), offsetof(struct config, otlp_count), 0,
+	  sink_otlp_new, true, offsetof(struct otlp_options, push.view), STORAGE_SPOOL },
+	{ offsetof(struct config, relays), sizeof(struct relay_options), offsetof(struct config, relay_count),
+	  0, sink_relay_new, false, 0, STORAGE_NONE },
 	{ offsetof(struct config, wavefront), sizeof(struct wavefront_options),
 	  offsetof(struct config, wavefront_count), 0, sink_wavefront_new, true,
 	  offsetof(struct wavefront_options, push.view), STORAGE_SPOOL },
@@ -58,6 +65,35 @@ static struct output *output_find(const struct outputs *outputs, const struct ou
 	return output;
 }
 
+/* One that can become what the plan wants, as there is one of its kind at most; NULL: none. */
+static struct output *output_find_updatable(const struct outputs *outputs, const struct output_plan *plan)
+{
+	struct output *output = outputs->first;
+
+	while (output && (output->retired || output->plan.kind != plan->kind || plan->kind->count ||
+			  !sink_can_update(output->sink)))
+		output = output->next;
+	return output;
+}
+
+/* The last step of all or nothing: there is no second one that might fail. */
+static int outputs_update_one(struct outputs *outputs, const struct output_plan *plans, size_t count,
+			      struct error *error)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct output *output = output_find_updatable(outputs, &plans[i]);
+		int err;
+
+		if (!output || plans_equal(&output->plan, &plans[i]))
+			continue;
+		err = sink_update(output->sink, plans[i].options, error);
+		if (err)
+			return err;
+		memcpy((void *)output->plan.options, plans[i].options, plans[i].kind->size);
+	}
+	return 0;
+}
+
 static void output_free(struct output *output)
 {
 	sink_free(output->sink);
@@ -94,8 +130,10 @@ static void outputs_retire(struct outputs *outputs, const struct output_plan *pl
 
 		for (size_t i = 0; i < count; i++)
 			wanted |= plans_equal(&output->plan, &plans[i]);
-		if (!wanted && !output->retired)
-			output->retired = clock_read(CLOCK_MONOTONIC);
+		if (wanted || output->retired)
+			continue;
+		output->retired = clock_read(CLOCK_MONOTONIC);
+		sink_retire(output->sink);
 	}
 }
 
@@ -152,6 +190,7 @@ int outputs_update(struct outputs *outputs, const struct config *config, struct 
 		.base = outputs->base,
 		.names = &outputs->names,
 		.state_dir = outputs->state_dir,
+		.relays = &outputs->relays,
 	};
 	struct output_plan plans[PLANS_MAX];
 	size_t count = plans_make(config, plans);
@@ -162,7 +201,7 @@ int outputs_update(struct outputs *outputs, const struct config *config, struct 
 	environment.worker = outputs->worker;
 	environment.spool = outputs->spool;
 	for (size_t i = 0; i < count; i++) {
-		if (output_find(outputs, &plans[i]))
+		if (output_find(outputs, &plans[i]) || output_find_updatable(outputs, &plans[i]))
 			continue;
 		*end = output_new(&plans[i], &environment, error);
 		if (!*end) {
@@ -170,6 +209,10 @@ int outputs_update(struct outputs *outputs, const struct config *config, struct 
 			return -EIO;
 		}
 		end = &(*end)->next;
+	}
+	if (outputs_update_one(outputs, plans, count, error)) {
+		outputs_free(fresh);
+		return -EIO;
 	}
 	outputs_retire(outputs, plans, count);
 	*end = outputs->first;
@@ -272,7 +315,7 @@ size_t outputs_percentiles(const struct config *config, double percentiles[PERCE
 		const struct view_options *view =
 			(const void *)((const char *)plans[i].options + plans[i].kind->view);
 
-		for (size_t j = 0; j < view->percentile_count; j++) {
+		for (size_t j = 0; plans[i].kind->view && j < view->percentile_count; j++) {
 			size_t k = 0;
 
 			while (k < count && percentiles[k] != view->percentiles[j])

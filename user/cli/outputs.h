@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include "cli/config.h"
 #include "sink/format.h"
+#include "sink/relay.h"
 #include "sink/sink.h"
 #include "sink/spool.h"
 
@@ -30,6 +31,7 @@ struct outputs {
 	struct spool_stats spool_counted; /* what outputs_count_self() has exported */
 	const char *state_dir;		  /* "": nowhere */
 	struct format_options names;	  /* the sinks point here: not to be moved */
+	struct relay_feed relays;	  /* the same */
 };
 
 /* No sinks yet. `state_dir` outlives them. */

@@ -20,7 +20,7 @@ struct output_kind {
 	struct sink *(*create)(const struct sink_environment *environment, const void *options,
 			       struct error *error);
 	bool wants_buckets; /* of timers, in snapshots */
-	size_t view;	    /* where its struct view_options lies in the options */
+	size_t view; /* where its struct view_options lies in the options; 0: snapshots mean nothing to it */
 	enum storage storage;
 };
 

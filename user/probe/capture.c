@@ -129,8 +129,10 @@ static int record_ingest(void *context, void *data, size_t size)
 		sockets_take(capture, record);
 	else
 		ingest_lines(capture->ingest, window, record->data, record->len, &capture->own[window]);
-	if (record->kind == RECORD_DATAGRAM)
+	if (record->kind == RECORD_DATAGRAM) {
 		tail_datagrams(capture, record);
+		relay_datagrams(capture, record);
+	}
 	if (capture->senders)
 		senders_add(capture, record, &before, &capture->own[window]);
 	return capture->consume > 0 && capture_time() < capture->consume_until ? 0 : ENOUGH;
@@ -203,6 +205,7 @@ void capture_free(struct capture *capture)
 		return;
 	tail_free(capture);
 	senders_free(capture);
+	relay_free(capture);
 	ring_buffer__free(capture->ring);
 	capture_unload(capture);
 	ingest_free(capture->ingest);

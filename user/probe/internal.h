@@ -12,6 +12,7 @@
 struct bpf_link;
 struct bpf_map;
 struct bpf_program;
+struct relay;
 struct ring_buffer;
 struct senders;
 struct statsd_bpf;
@@ -71,6 +72,7 @@ struct capture {
 	uint64_t consume_until;			       /* capture_time() at which it begins no more */
 	struct tail *tail;			       /* NULL: nobody watches lines */
 	struct senders *senders;		       /* NULL: nobody watches senders */
+	struct relay *relay;			       /* NULL: nothing is passed on */
 	int64_t boot; /* nanoseconds of the wall clock at which CLOCK_MONOTONIC was 0 */
 };
 

@@ -165,6 +165,7 @@ static void lines_ingest(void *context, const void *lines, size_t len)
 
 	ingest_lines(capture->ingest, taking->window, lines, len, &capture->own[taking->window]);
 	tail_bytes(capture, taking->record, lines, len);
+	relay_lines(capture, taking->record, lines, len);
 }
 
 void sockets_take(struct capture *capture, const struct record *record)

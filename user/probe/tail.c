@@ -7,34 +7,25 @@
  *                                                                         `--> tail_line()
  *
  * Lines that the kernel took out of a datagram for the slow path are in its copy already.
- * Before a record of the slow path is shown, the copies that are older are: the order is that
- * of the sends, as far as two CPUs have one.
+ * copies.h says in which order.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "probe/copies.h"
 #include "probe/internal.h"
 #include "probe/watching.h"
 #include "statsd.skel.h"
 
 #define TAIL_RING_BYTES (1 << 20)
 #define TAIL_CONSUME_BYTES (TAIL_RING_BYTES / 4) /* between two looks at timers and signals */
-#define ENOUGH (-ECANCELED)
 
 struct tail {
-	int map_fd;
-	struct ring_buffer *ring;
+	struct copies *copies;
 	void (*show)(void *context, const struct tail_line *line);
 	void *context;
-	int64_t consume; /* bytes that this call may still take */
-	uint64_t until;	 /* it shows what is not younger */
-	bool is_held;	 /* a record that was younger waits here */
-	_Alignas(struct tail_record) uint8_t held[sizeof(struct tail_record) + PAYLOAD_FAST_MAX];
 };
 
 void tail_line(struct capture *capture, const struct tail_line *line)
@@ -58,50 +49,15 @@ static void tail_lines(struct capture *capture, struct tail_line line, const uin
 	}
 }
 
-static void tail_record_show(struct capture *capture, const struct tail_record *record)
+static void tail_record_take(void *context, const void *data, size_t size)
 {
+	const struct tail_record *record = data;
 	struct tail_line line = { .time = record->time,
 				  .pid = record->pid,
 				  .command = (const char *)record->command };
 
-	tail_lines(capture, line, record->data, record->len);
-}
-
-static int tail_record_take(void *context, void *data, size_t size)
-{
-	const struct tail_record *record = data;
-	struct capture *capture = context;
-	struct tail *tail = capture->tail;
-
-	tail->consume -= (int64_t)size;
-	if (size < sizeof(*record) || record->len > size - sizeof(*record) || size > sizeof(tail->held))
-		return 0;
-	if (record->time > tail->until) {
-		memcpy(tail->held, data, size);
-		tail->is_held = true;
-		return ENOUGH;
-	}
-	tail_record_show(capture, record);
-	return tail->consume > 0 ? 0 : ENOUGH;
-}
-
-/* Shows the copies that are not younger than `until`, of a part of the ring at most. Negative errno. */
-static int tail_catch_up(struct capture *capture, uint64_t until)
-{
-	struct tail *tail = capture->tail;
-	const struct tail_record *held = (const void *)tail->held;
-	int err;
-
-	if (tail->is_held) {
-		if (held->time > until)
-			return 0;
-		tail->is_held = false;
-		tail_record_show(capture, held);
-	}
-	tail->consume = TAIL_CONSUME_BYTES;
-	tail->until = until;
-	err = ring_buffer__consume(tail->ring);
-	return err < 0 && err != ENOUGH ? err : 0;
+	if (record->len <= size - sizeof(*record))
+		tail_lines(context, line, record->data, record->len);
 }
 
 void tail_bytes(struct capture *capture, const struct record *record, const void *data, size_t len)
@@ -112,7 +68,7 @@ void tail_bytes(struct capture *capture, const struct record *record, const void
 
 	if (!capture->tail)
 		return;
-	if (tail_catch_up(capture, record->time))
+	if (copies_catch_up(capture->tail->copies, record->time, TAIL_CONSUME_BYTES))
 		log_debug("cannot read the copies of lines that are older");
 	tail_lines(capture, line, data, len);
 }
@@ -137,10 +93,7 @@ void tail_free(struct capture *capture)
 
 	if (!tail)
 		return;
-	ring_buffer__free(tail->ring);
-	watching_remove(capture->skeleton->maps.tail_rings);
-	if (tail->map_fd >= 0)
-		close(tail->map_fd);
+	copies_free(tail->copies);
 	free(tail);
 	capture->tail = NULL;
 }
@@ -148,20 +101,14 @@ void tail_free(struct capture *capture)
 static int tail_new(struct capture *capture, struct error *error)
 {
 	struct tail *tail = calloc(1, sizeof(*tail));
-	int err;
+	int err = 0;
 
 	if (!tail)
 		return error_set(error, -ENOMEM, "cannot watch lines: out of memory");
 	capture->tail = tail;
-	tail->map_fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "tail", 0, 0, TAIL_RING_BYTES, NULL);
-	err = tail->map_fd < 0 ? tail->map_fd : 0;
-	if (!err) {
-		tail->ring = ring_buffer__new(tail->map_fd, tail_record_take, capture, NULL);
-		err = tail->ring ? 0 : -errno;
-	}
-	if (!err)
-		err = watching_install(capture->skeleton->maps.tail_rings, tail->map_fd);
-	if (!err)
+	tail->copies = copies_new(capture->skeleton->maps.tail_rings, TAIL_RING_BYTES,
+				  sizeof(struct tail_record), tail_record_take, capture, &err);
+	if (tail->copies)
 		return 0;
 	tail_free(capture);
 	return error_set(error, err, "cannot watch lines: no ring for their copies: %s", strerror(-err));
@@ -188,7 +135,7 @@ int capture_tail(struct capture *capture, enum tail_mode mode,
 
 int capture_tail_fd(const struct capture *capture)
 {
-	return capture->tail ? ring_buffer__epoll_fd(capture->tail->ring) : -1;
+	return capture->tail ? copies_fd(capture->tail->copies) : -1;
 }
 
 int capture_tail_consume(struct capture *capture, struct error *error)
@@ -197,7 +144,7 @@ int capture_tail_consume(struct capture *capture, struct error *error)
 
 	if (!capture->tail)
 		return 0;
-	err = tail_catch_up(capture, UINT64_MAX);
+	err = copies_catch_up(capture->tail->copies, UINT64_MAX, TAIL_CONSUME_BYTES);
 	return err ? error_set(error, err, "cannot read the copies of lines: %s", strerror(-err)) : 0;
 }
 

@@ -26,6 +26,12 @@ void tail_bytes(struct capture *capture, const struct record *record, const void
 void tail_datagrams(struct capture *capture, const struct record *record);
 void tail_free(struct capture *capture);
 
+/* Passes the datagrams of a RECORD_DATAGRAM on. */
+void relay_datagrams(struct capture *capture, const struct record *record);
+/* The same of lines that a record of a stream completed. */
+void relay_lines(struct capture *capture, const struct record *record, const void *lines, size_t len);
+void relay_free(struct capture *capture);
+
 /* What a record of the slow path became: adds what the ledger says beyond `before` to its sender. */
 void senders_add(struct capture *capture, const struct record *record, const struct ledger *before,
 		 const struct ledger *after);

@@ -10,7 +10,10 @@ struct sink_operations {
 	bool (*idle)(const struct sink *sink);
 	bool (*safe)(const struct sink *sink); /* NULL: as idle() */
 	void (*hurry)(struct sink *sink);      /* NULL: nothing to do */
+	void (*retire)(struct sink *sink);     /* the same */
 	void (*stats)(const struct sink *sink, struct sink_stats *stats);
+	int (*update)(struct sink *sink, const void *options,
+		      struct error *error); /* NULL: a new one is needed */
 	void (*free)(struct sink *sink);
 };
 

@@ -14,6 +14,7 @@
 
 struct event_base;
 struct format_options;
+struct relay_feed;
 struct sink;
 struct snapshot;
 struct spool;
@@ -24,9 +25,10 @@ struct sink_environment {
 	struct event_base *base;
 	/* Read at each delivery: what it points to may change between two. NULL: format_defaults. */
 	const struct format_options *names;
-	struct worker *worker; /* for what may block; NULL: there is none, as no sink needs it */
-	struct spool *spool;   /* NULL: batches wait in memory only */
-	const char *state_dir; /* where files outlive the daemon; "": nowhere */
+	struct worker *worker;	   /* for what may block; NULL: there is none, as no sink needs it */
+	struct spool *spool;	   /* NULL: batches wait in memory only */
+	const char *state_dir;	   /* where files outlive the daemon; "": nowhere */
+	struct relay_feed *relays; /* where relays get what they pass on */
 };
 
 /* Safe on NULL. What is queued is gone: wait for sink_idle() first. */
@@ -40,6 +42,13 @@ bool sink_idle(const struct sink *sink);
 bool sink_safe(const struct sink *sink);
 /* The daemon leaves: nothing waits for its time any more. */
 void sink_hurry(struct sink *sink);
+/* Nothing new is for it any more: it only lives until what it holds has left. */
+void sink_retire(struct sink *sink);
+
+/* Can other options be given to one that is in use? */
+bool sink_can_update(const struct sink *sink);
+/* Those of its kind. Negative errno with the sentence in `error`: it goes on with those it has. */
+int sink_update(struct sink *sink, const void *options, struct error *error);
 
 /* What statsd's Graphite backend tells of itself. Zeros where nothing happened yet, but for last_flush: the start. */
 struct delivery_report {
