@@ -6,8 +6,9 @@ import socket
 
 import pytest
 
-from daemon import Listener, free_port, send, wait_for
-from relaying import BATCH, arrived, check_relay, relay_to
+from daemon import ENTRY_HOOKS, Listener, free_port, send, wait_for
+from relaying import BATCH, arrived, check_relay, relay_ready, relay_to
+from sockets import socket_settings
 from statsd_server import Statsd
 
 
@@ -29,8 +30,9 @@ def joined(payloads):
     return b"".join(one if one.endswith(b"\n") else one + b"\n" for one in payloads)
 
 
-def test_every_way_once(start, hook):
-    check_relay(start, hook)
+def test_every_way_once(start, tmp_path, hook):
+    entry = hook in ENTRY_HOOKS
+    check_relay(start(*(socket_settings() if entry else ()), **relay_ready(tmp_path)), entry)
 
 
 def test_unchanged_bytes(start, there):

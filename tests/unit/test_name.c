@@ -267,10 +267,8 @@ static void test_too_long(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_cases),
-		cmocka_unit_test(test_switched_off),
-		cmocka_unit_test(test_global_tags),
-		cmocka_unit_test(test_any_bytes),
+		cmocka_unit_test(test_cases),	    cmocka_unit_test(test_switched_off),
+		cmocka_unit_test(test_global_tags), cmocka_unit_test(test_any_bytes),
 		cmocka_unit_test(test_too_long),
 	};
 

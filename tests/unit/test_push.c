@@ -10,12 +10,15 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <cmocka.h>
+#include "directory.h"
 #include "core/snapshot.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "sink/batch.h"
 #include "sink/push.h"
 #include "sink/ring.h"
+#include "sink/spool.h"
+#include "sink/worker.h"
 
 #define FAKES_MAX 4
 
@@ -498,6 +501,38 @@ static void test_events(void **state)
 
 #define push_test(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
+/* A destination that is only busy is waited for; what cannot be sent to an absent one is on disk at once. */
+static void test_spool(void **state)
+{
+	struct setting *setting = *state;
+	struct error error = {};
+	struct worker *worker = worker_new(setting->base, &error);
+	struct sink *sink;
+
+	assert_int_equal(directory_make_one(), 0);
+	setting->environment.spool = spool_new(worker, directory, &error);
+	assert_non_null(setting->environment.spool);
+	setting->plan.options.queue.disk = 1 << 20;
+	setting->plan.options.batch_bytes = 10;
+	sink = sink_new(setting);
+	worker_finish(worker);
+	deliver(sink, "aaaaaaaa bbbbbbbb cccccccc");
+	worker_finish(worker);
+	assert_int_equal(stats_of(sink).batches_queued, 3);
+	assert_int_equal(stats_of(sink).bytes_spooled, 0);
+	fake_drain(fakes[0]);
+	fakes[0]->ready = fakes[0]->up = false;
+	deliver(sink, "dddddddd eeeeeeee");
+	worker_finish(worker);
+	assert_int_equal(stats_of(sink).batches_queued, 2);
+	assert_int_equal(stats_of(sink).bytes_spooled, 18);
+	assert_true(sink_safe(sink));
+	sink_free(sink);
+	spool_free(setting->environment.spool);
+	worker_free(worker);
+	assert_int_equal(directory_remove(), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -505,7 +540,7 @@ int main(void)
 		push_test(test_fails_to_encode), push_test(test_lost_then_rejected),
 		push_test(test_several),	 push_test(test_hash),
 		push_test(test_jitter),		 push_test(test_bad_destination),
-		push_test(test_events),
+		push_test(test_events),		 push_test(test_spool),
 	};
 
 	log_set_level(LOG_LEVEL_ERROR);

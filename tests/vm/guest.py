@@ -17,7 +17,7 @@ import sockets
 from absorb import CHECKS, begin_deadline, check_deadline, finish_deadline
 from cases import CASES, run_case
 from daemon import ENTRY_HOOKS, Daemon
-from relaying import check_relay
+from relaying import check_relay, relay_ready
 from sums import run_sum
 from watching import check_tail
 
@@ -85,17 +85,17 @@ def run_hook(report, hook):
     makers = Makers(hook)
     try:
         settings = sockets.socket_settings() if hook in ENTRY_HOOKS else ()
-        if report.run(f"{hook}/start", lambda: makers.make(*settings) and None):
+        if report.run(f"{hook}/start", lambda: makers.make(*settings, **relay_ready(f"{FOLDER}/{hook}")) and None):
             daemon = makers.started[0]
             for case in CASES:
                 report.run(f"{hook}/{case.name}", run_case, case, daemon, hook)
             for check in sockets.CHECKS if settings else ():
                 report.run(f"{hook}/{check.__name__}", check, daemon)
             report.run(f"{hook}/tail", check_tail, daemon)
+            report.run(f"{hook}/relay", check_relay, daemon, hook in ENTRY_HOOKS)
             report.run(f"{hook}/sum", run_sum, daemon, "-T", flush=True,
                        may_skip=hook == "fentry" and is_preemptible())
             report.run(f"{hook}/stop-balances", lambda: daemon.stop() and None)
-        report.run(f"{hook}/relay", check_relay, makers.make, hook)
     finally:
         makers.close()
 
