@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 """What a daemon that delivers must endure: receivers that misbehave, a clock that steps, a full disk, a deaf resolver.
 
-No receiver here loses what it has read: lines() has every whole line that ever came, also of connections that broke.
+No receiver here loses what its TCP has acknowledged: lines() has every whole line of it, also of connections that broke.
 """
 import contextlib
 import json
@@ -10,6 +10,7 @@ import socket
 import struct
 import subprocess
 import threading
+import time
 
 from daemon import expect, wait_for
 
@@ -21,17 +22,17 @@ FOREVER = 1 << 30
 class Receiver:
     """
     Takes lines by TCP. `reset_after`: the bytes after which each of the next `resets` connections is broken off by a
-    reset, in the middle of whatever was on its way. `greeting`: what it says to everybody who connects, as a carbon never
-    does. While `deaf` it accepts and reads nothing. `buffer` bounds what its kernel takes for it: what is reset in a
-    larger batch was certainly not acknowledged whole.
+    reset, in the middle of whatever was on its way; if it `dies` of that, nobody listens any more. `greeting`: what it
+    says to everybody who connects, as a carbon never does. While `deaf` it accepts and reads nothing. `buffer` bounds
+    what its kernel takes for it.
     """
 
-    def __init__(self, port=0, reset_after=0, resets=0, greeting=b"", deaf=False, buffer=0):
+    def __init__(self, port=0, reset_after=0, resets=0, dies=False, greeting=b"", deaf=False, buffer=0):
         self.listener = socket.create_server(("127.0.0.1", port))
         if buffer:
             self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         self.port = self.listener.getsockname()[1]
-        self.reset_after, self.resets, self.greeting = reset_after, resets, greeting
+        self.reset_after, self.resets, self.dies, self.greeting = reset_after, resets, dies, greeting
         self.hears = threading.Event()
         self.whole, self.connections, self.clients = [], 0, []
         if not deaf:
@@ -66,6 +67,9 @@ class Receiver:
                 rest -= len(data)
                 *whole, pending = (pending + data).split(b"\n")
                 self.whole += whole
+            if self.dies:
+                self.close()
+            self.whole += (pending + acknowledged(client)).split(b"\n")[:-1]
             reset(client)
 
     def lines(self):
@@ -80,11 +84,19 @@ class Receiver:
                  lambda: f"{sorted(set(names) - set(self.names()))[:5]}; {len(self.whole)} lines arrived, "
                          f"{self.connections} connections")
 
-    def stop(self):
-        """Nobody listens any more; who is connected gets a reset."""
+    def close(self):
+        """Nobody listens any more."""
         with contextlib.suppress(OSError):
             self.listener.shutdown(socket.SHUT_RDWR)  # wakes accept()
         self.listener.close()
+
+    @property
+    def is_dead(self):
+        return self.listener.fileno() < 0 and not any(client.fileno() >= 0 for client in self.clients)
+
+    def stop(self):
+        """Nobody listens any more, and who is connected gets a reset."""
+        self.close()
         self.hears.set()
         for client in self.clients:
             with contextlib.suppress(OSError):
@@ -95,6 +107,20 @@ class Receiver:
 
     def __exit__(self, *_):
         self.stop()
+
+
+def acknowledged(client):
+    """
+    What the kernel took of a connection that nobody reads any more, once it takes no more: there is no room, or nothing
+    comes. Reading it would make room, so it is only looked at.
+    """
+    had, data = None, b""
+    while had != data:
+        time.sleep(0.05)
+        had = data
+        with contextlib.suppress(BlockingIOError):
+            data = client.recv(1 << 22, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    return data
 
 
 def reset(client):
@@ -143,8 +169,8 @@ def small_disk(folder, size):
 @contextlib.contextmanager
 def deaf_resolver(folder):
     """
-    The words before a command by which its names are asked of a server that never answers; its mounts are its own.
-    A bound socket that nobody reads: no answer, and no refusal either.
+    The words before a command by which its names are asked of a server that never answers, and that server's socket.
+    It is bound and nobody reads it: no answer, and no refusal either. The command's mounts are its own.
     """
     pid = os.getpid()
     address = f"127.77.{pid // 256 % 256}.{pid % 256}"
@@ -157,7 +183,7 @@ def deaf_resolver(folder):
         with open(switch, "w", encoding="ascii") as file:
             file.write("hosts: files dns\n")
         script = 'mount --bind "$1" /etc/resolv.conf && mount --bind "$2" /etc/nsswitch.conf && shift 2 && exec "$@"'
-        yield ["unshare", "-m", "sh", "-c", script, "sh", path, switch]
+        yield ["unshare", "-m", "sh", "-c", script, "sh", path, switch], server
 
 
 def sinks(daemon, kind="graphite"):

@@ -2,14 +2,19 @@
 """What outputs can do beside plain Graphite: protocols, templates, several addresses, TLS, filters, files."""
 import json
 import os
+import re
+import socket
 import ssl
 import subprocess
+import time
 
 import jsonschema
 import pytest
 
 from carbon import Carbon, FakeCarbon, assert_lines_valid
-from daemon import send, wait_for
+from daemon import KSTATSD, ROOT, free_port, send, wait_for
+
+DOCS = os.path.join(ROOT, "docs")
 
 
 @pytest.fixture
@@ -113,6 +118,25 @@ def test_global_tags(fakes, start):
     assert window.count("lines.seen") == 5
     assert fake.wait_value("stats.counters.kstatsd.lines.seen.count;env=prod;host=no_de-1") == [5]
     assert_lines_valid(fake.lines)
+
+
+def test_global_tags_by_a_reload(tmp_path, start):
+    """Series, and the daemon's own metrics, have the new tags from the next window on; nothing is counted twice."""
+    config = tmp_path / "kstatsd.yaml"
+    config.write_text("global_tags: {env: one}\n")
+    one = start(config=config)
+    send("sendto", "tagged:1|c", port=one.port)
+    config.write_text("global_tags: {env: two}\n")
+    assert one.ask("reload").returncode == 0
+    first = one.flush()
+    assert first.names() == {"tagged;env=one"}
+    send("sendto", "tagged:2|c", port=one.port)
+    second = one.flush()
+    assert second.names() == {"tagged;env=two"}
+    assert second.counter("tagged;env=two") == 2
+    assert {metric["tags"] for metric in second.metrics} == {"env=two"}
+    assert (first.count("lines.seen"), second.count("lines.seen")) == (1, 1)
+    assert one.flush().names() == set()
 
 
 def certificate(folder, name, issuer=None):
@@ -302,7 +326,7 @@ _sc|db.up|2|h:db1|m:timed out
 ])
 def test_json_lines_are_as_their_schema_says(start, settings):
     """Every line, of every type; and the schema is not one that anything fits."""
-    with open(os.path.join(os.path.dirname(__file__), "..", "..", "docs", "json.schema.json"), encoding="utf-8") as file:
+    with open(os.path.join(DOCS, "json.schema.json"), encoding="utf-8") as file:
         schema = json.load(file)
     validator = jsonschema.Draft7Validator(schema)
     validator.check_schema(schema)
@@ -319,3 +343,59 @@ def test_json_lines_are_as_their_schema_says(start, settings):
         else:
             pytest.fail(f"no key of {line} is needed")
         assert not validator.is_valid({**line, "unheard": 1}), line
+
+
+def test_leaves_at_once_when_all_is_on_disk(start):
+    """Carbon is away: the daemon does not wait for it, says what it leaves behind, and the next one brings it."""
+    port = free_port(socket.SOCK_STREAM)
+    one = start(outputs(at(port)), "shutdown_timeout=60s")
+    send("sendto", "kept:5|c", port=one.port)
+    began = time.monotonic()
+    one.stop()
+    assert time.monotonic() - began < 10
+    assert "undelivered that wait in" in one.log(), one.log()
+    late = FakeCarbon(port)
+    try:
+        one.start()
+        assert late.wait_value("stats.counters.kept.count") == [5]
+        wait_for(lambda: not json.loads(one.ask("status", "--json").stdout)["sinks"][-1]["bytes_spooled"], "the spool")
+    finally:
+        late.stop()
+
+
+def examples():
+    """The configurations of docs/sinks.md, by the heading above each."""
+    heading, found, lines = "", {}, None
+    with open(os.path.join(DOCS, "sinks.md"), encoding="utf-8") as file:
+        for line in file:
+            if line.startswith("```"):
+                if lines:
+                    found.setdefault(heading, "".join(lines))
+                lines = [] if line.startswith("```yaml") else None
+            elif lines is not None:
+                lines.append(line)
+            elif line.startswith("## "):
+                heading = line[3:].strip()
+    return found
+
+
+EXAMPLES = examples()
+
+
+def test_every_sink_has_an_example():
+    """Every key of `outputs` that the configuration knows is in one of them."""
+    with open(os.path.join(DOCS, "configuration.md"), encoding="utf-8") as file:
+        kinds = set(re.findall(r"^\| `outputs\.([a-z]+)` \|", file.read(), re.MULTILINE))
+    assert kinds >= {"stdout", "file", "graphite"}
+    shown = {kind for text in EXAMPLES.values() for kind in re.findall(r"^  ([a-z]+):", text, re.MULTILINE)}
+    assert kinds <= shown
+
+
+@pytest.mark.parametrize("heading", EXAMPLES)
+def test_example_is_loaded(tmp_path, heading):
+    path = tmp_path / "kstatsd.yaml"
+    path.write_text(EXAMPLES[heading])
+    done = subprocess.run([KSTATSD, "check", "-c", str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          check=False)
+    assert f"valid ({path})" in done.stdout, done.stdout + done.stderr
+    assert "not valid" not in done.stdout

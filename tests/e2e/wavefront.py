@@ -7,6 +7,7 @@ tags, a source that is missing, timestamps in milliseconds, centroids without a 
 """
 import dataclasses
 import gzip
+import os
 import re
 import socket
 import threading
@@ -192,6 +193,13 @@ def parse(line, limits=SERVICE):
     return parse_histogram(line, limits) if line.startswith("!") else parse_point(line, limits)
 
 
+def record(line):
+    """For the oracle, which judges every line that any test makes (tests/oracle/test_wavefront_validator.py)."""
+    if os.environ.get("KSTATSD_WAVEFRONT_LINES"):
+        with open(os.environ["KSTATSD_WAVEFRONT_LINES"], "a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+
 class Answer:
     """What the receiver says to one POST instead of 202."""
 
@@ -273,24 +281,39 @@ class Receiver:
             client.shutdown(socket.SHUT_RDWR)
 
     def take_body(self, path, body):
+        """All of it, then it can be seen: whoever sees a line of a body sees the others."""
         wanted = {"/report?f=wavefront": False, "/report?f=histogram": True}.get(path)
+        taken = ([], [], [], [])
         for line in body.splitlines(keepends=True):
             if wanted is not None and line.startswith(b"!") != wanted:
-                self.refused.append(f"strict: {line!r} to {path}")
+                taken[3].append(f"strict: {line!r} to {path}")
             else:
-                self.take(line)
+                self.judge(line, *taken)
+        self.publish(*taken)
 
     def take(self, line):
+        taken = ([], [], [], [])
+        self.judge(line, *taken)
+        self.publish(*taken)
+
+    def judge(self, line, lines, points, histograms, refused):
+        try:
+            text = line.decode("utf-8")
+            expect(text.endswith("\n"), f"no end of line: {text!r}")
+            parsed = parse(text[:-1], self.limits)
+            lines.append(text[:-1])
+            (histograms if isinstance(parsed, Histogram) else points).append(parsed)
+        except (Refused, UnicodeDecodeError, AssertionError) as refusal:
+            refused.append(str(refusal))
+
+    def publish(self, lines, points, histograms, refused):
         with self.lock:
-            try:
-                text = line.decode("utf-8")
-                expect(text.endswith("\n"), f"no end of line: {text!r}")
-                text = text[:-1]
-                parsed = parse(text, self.limits)
-                self.lines.append(text)
-                (self.histograms if isinstance(parsed, Histogram) else self.points).append(parsed)
-            except (Refused, UnicodeDecodeError, AssertionError) as refusal:
-                self.refused.append(str(refusal))
+            self.lines += lines
+            self.points += points
+            self.histograms += histograms
+            self.refused += refused
+            for line in lines:
+                record(line)
 
     def check(self):
         """Nothing that came was refused."""

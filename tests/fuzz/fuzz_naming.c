@@ -80,6 +80,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	namings[1] = naming_new(&none, NULL, templates_make());
 	namings[2] = naming_new(&all, mapping_make(), NULL);
 	namings[3] = naming_new(&all, mapping_make(), templates_make());
+	naming_set_tags(namings[3], "env=prod;zone=eu-1");
 	return 0;
 }
 

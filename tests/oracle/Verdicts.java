@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 /*
  * Wavefront's own decoder and validator: reads lines, writes one verdict for each, "ok" or what is wrong with it.
- * The limits are those of the service, which are narrower than what its library has by default.
+ *
+ * usage: Verdicts NAME SOURCE TAGS KEY VALUE     how long they may be, and how many tags: the service has
+ *                                                narrower limits than its library by default
  */
 import com.wavefront.api.agent.ValidationConfiguration;
 import com.wavefront.data.Validation;
@@ -18,14 +20,20 @@ import java.util.List;
 import wavefront.report.ReportPoint;
 
 public class Verdicts {
+	private static int number(String text) {
+		return Integer.parseInt(text);
+	}
+
 	public static void main(String[] arguments) throws Exception {
 		ReportableEntityDecoder<String, ReportPoint> points =
 			new ReportPointDecoder(() -> "no-source", List.of());
 		ReportableEntityDecoder<String, ReportPoint> histograms =
 			new ReportPointDecoderWrapper(new HistogramDecoder("no-source"));
 		ValidationConfiguration limits = new ValidationConfiguration()
-			.setMetricLengthLimit(256).setHistogramLengthLimit(256).setHostLengthLimit(128)
-			.setAnnotationsCountLimit(20).setAnnotationsKeyLengthLimit(64).setAnnotationsValueLengthLimit(255);
+			.setMetricLengthLimit(number(arguments[0])).setHistogramLengthLimit(number(arguments[0]))
+			.setHostLengthLimit(number(arguments[1])).setAnnotationsCountLimit(number(arguments[2]))
+			.setAnnotationsKeyLengthLimit(number(arguments[3]))
+			.setAnnotationsValueLengthLimit(number(arguments[4]));
 		BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
 		PrintStream verdicts = new PrintStream(System.out, false, StandardCharsets.UTF_8);
 		for (String line; (line = lines.readLine()) != null;) {

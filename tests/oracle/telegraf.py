@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
-"""Telegraf with its statsd input: builds it once, starts it, and reads what it gathered.
+"""Telegraf with its statsd input: builds it once, starts it, and reads what it gathered, or sends to Wavefront.
 
 Its module does not build from another one (a checksum is missing): a copy of its own folder does.
 """
@@ -9,13 +9,14 @@ import shutil
 import subprocess
 import tempfile
 import time
+import zlib
 
 from daemon import PATIENCE, expect, free_port, wait_for
 
 VERSION = "v1.37.2"
 MODULE = f"github.com/influxdata/telegraf@{VERSION}"
 CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "kstatsd")
-TAGS = "custom,inputs.statsd,outputs.file,serializers.json"
+TAGS = "custom,inputs.statsd,outputs.file,outputs.wavefront,serializers.json"
 BUILD_SECONDS = 1800
 GATHER = 1  # seconds
 
@@ -34,6 +35,12 @@ sanitize_name_method = "upstream"
 files = ["{output}"]
 data_format = "json"
 """
+WAVEFRONT = """[[outputs.wavefront]]
+url = "{url}"
+send_internal_metrics = false
+immediate_flush = true
+{options}
+"""
 
 
 def run(*command, cwd, **environment):
@@ -46,7 +53,7 @@ def run(*command, cwd, **environment):
 
 def install():
     """The path of Telegraf, built unless it is there. It appears whole or not at all."""
-    binary = os.path.join(CACHE, f"telegraf-{VERSION}", "telegraf")
+    binary = os.path.join(CACHE, f"telegraf-{VERSION}-{zlib.crc32(TAGS.encode()):08x}", "telegraf")
     if os.path.exists(binary):
         return binary
     expect(shutil.which("go"), f"{binary} is missing, and Go to build it: install Go (https://go.dev/dl)")
@@ -70,15 +77,19 @@ def toml(value):
 
 
 class Telegraf:
-    """`options` are the statsd input's own."""
+    """`options` are the statsd input's own. With `wavefront`, (URL, options), it sends there, too."""
 
-    def __init__(self, binary, folder, **options):
+    def __init__(self, binary, folder, wavefront=None, **options):
         self.binary, self.folder = binary, str(folder)
         self.port = free_port()
         self.output = os.path.join(self.folder, "metrics")
         self.log = os.path.join(self.folder, "telegraf.log")
         written = "\n".join(f"{key} = {toml(value)}" for key, value in options.items())
         self.config = CONFIG.format(gather=GATHER, port=self.port, output=self.output, options=written)
+        if wavefront:
+            url, keys = wavefront
+            self.config += WAVEFRONT.format(url=url, options="\n".join(f"{key} = {toml(value)}"
+                                                                      for key, value in keys.items()))
         self.process = None
         self.read_to = 0
         self.ends = 0

@@ -119,6 +119,44 @@ static void test_cases(void **state)
 	free(name);
 }
 
+/* Tags for all: what was sent wins, the daemon's own names have them, too. */
+static void test_global_tags(void **state)
+{
+	static const struct {
+		const char *name, *tags, *want_tags;
+	} rows[] = {
+		{ "hits", "", "env=prod;zone=eu" },
+		{ "hits", "env:test", "env=test;zone=eu" },
+		{ "hits;zone=us", "a:1", "a=1;env=prod;zone=us" },
+		{ "hits", "env", "env=true;zone=eu" },
+	};
+	const struct naming_tags all = { true, true, true, true, true };
+	struct canonical_name *name = calloc(1, sizeof(*name));
+	struct naming *naming = naming_new(&all, NULL, NULL);
+
+	(void)state;
+	assert_int_equal(naming_set_tags(naming, "env=prod;zone=eu"), 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		assert_int_equal(naming_make(naming, METRIC_COUNTER, name, rows[i].name, strlen(rows[i].name),
+					     rows[i].tags, strlen(rows[i].tags)),
+				 0);
+		assert_string_equal(name->text, "hits");
+		assert_string_equal(canonical_name_tags(name), rows[i].want_tags);
+	}
+	assert_int_equal(naming_make_own(naming, name, "kstatsd.lines.seen"), 0);
+	assert_string_equal(name->text, "kstatsd.lines.seen");
+	assert_string_equal(canonical_name_tags(name), "env=prod;zone=eu");
+	assert_int_equal(naming_add_tags(naming, name, "env=test;x=y=z"), 0);
+	assert_string_equal(canonical_name_tags(name), "env=test;x=y=z;zone=eu");
+	assert_int_equal(naming_set_tags(naming, ""), 0);
+	assert_int_equal(naming_make_own(naming, name, "kstatsd.lines.seen"), 0);
+	assert_string_equal(canonical_name_tags(name), "");
+	assert_int_equal(naming_make_own(NULL, name, "kstatsd.lines.seen"), 0);
+	assert_int_equal(name->tags_len, 0);
+	naming_free(naming);
+	free(name);
+}
+
 /* What is switched off is part of the name, as to statsd. */
 static void test_switched_off(void **state)
 {
@@ -229,9 +267,8 @@ static void test_too_long(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_cases),
-		cmocka_unit_test(test_switched_off),
-		cmocka_unit_test(test_any_bytes),
+		cmocka_unit_test(test_cases),	    cmocka_unit_test(test_switched_off),
+		cmocka_unit_test(test_global_tags), cmocka_unit_test(test_any_bytes),
 		cmocka_unit_test(test_too_long),
 	};
 

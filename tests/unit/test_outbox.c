@@ -530,6 +530,68 @@ static void test_spool_is_lost(void **state)
 	outbox_free(outbox);
 }
 
+/* The same numbers in each run. */
+static unsigned int chance(unsigned int below)
+{
+	static uint32_t seed = 1;
+
+	seed = seed * 1664525 + 1013904223;
+	return (seed >> 16) % below;
+}
+
+static void add_number(struct outbox *outbox, unsigned int number)
+{
+	char data[300] = "";
+
+	memcpy(data, &number, sizeof(number));
+	outbox_add(outbox, 0, 1, data, sizeof(number) + chance(290), chance(2));
+}
+
+/* Whatever happens to it, in any order: every batch leaves once, and in its turn. */
+static void test_nothing_is_lost(void **state)
+{
+	const struct queue_options limits = { .memory = 2000, .disk = 64 * PLENTY };
+	struct outbox *outbox = outbox_of(limits);
+	unsigned int added = 0, delivered = 0, number;
+
+	(void)state;
+	settle();
+	for (int step = 0; step < 20000 || delivered < added; step++) {
+		const struct batch *batch;
+
+		for (unsigned int i = chance(4); step < 20000 && i; i--)
+			add_number(outbox, added++);
+		for (unsigned int i = chance(step / 1000 % 2 ? 8 : 2); i; i--) {
+			batch = outbox_take(outbox);
+			if (!batch)
+				break;
+			memcpy(&number, batch->data, sizeof(number));
+			assert_int_equal(number, delivered);
+			if (!chance(10)) {
+				outbox_put_back(outbox);
+				break;
+			}
+			outbox_delivered(outbox);
+			delivered++;
+		}
+		if (!chance(5))
+			event_base_loop(base, EVLOOP_NONBLOCK);
+		if (!chance(100) || step > 20000)
+			settle();
+		if (!chance(2000)) {
+			outbox_free(outbox);
+			spool_stop();
+			spool_start();
+			outbox = outbox_of(limits);
+		}
+	}
+	assert_true(outbox_is_empty(outbox));
+	assert_int_equal(stats_of(outbox).batches_dropped, 0);
+	assert_int_equal(stats_of(outbox).bytes_memory, 0);
+	assert_int_equal(stats_of(outbox).batches_spooled, 0);
+	outbox_free(outbox);
+}
+
 static int base_open(void **state)
 {
 	(void)state;
@@ -578,6 +640,7 @@ int main(void)
 		SPOOLED(test_clocks),
 		SPOOLED(test_disk_refuses),
 		SPOOLED(test_spool_is_lost),
+		SPOOLED(test_nothing_is_lost),
 	};
 
 	return cmocka_run_group_tests(tests, base_open, base_close);

@@ -109,7 +109,7 @@ static int rule_fail(const struct origins *origins, struct error *error, const c
 static bool outputs_configured(const struct config *config)
 {
 	return config->table_enabled || config->graphite_count || config->file_count || config->otlp_count ||
-	       config->wavefront_count || config->relay_count;
+	       config->wavefront_count || config->prometheus_enabled || config->relay_count;
 }
 
 /* What an output does not say of itself, the rest of the configuration says. */
@@ -117,6 +117,7 @@ static void outputs_resolve(struct config *config)
 {
 	memcpy(config->names.global_tags, config->global_tags, sizeof(config->global_tags));
 	config_view_resolve(config, &config->table.view);
+	config_view_resolve(config, &config->prometheus.view);
 	for (size_t i = 0; i < config->file_count; i++)
 		config_view_resolve(config, &config->file[i].view);
 	for (size_t i = 0; i < config->graphite_count; i++)

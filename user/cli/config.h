@@ -17,6 +17,7 @@
 #include "probe/capture.h"
 #include "sink/format.h"
 #include "sink/options.h"
+#include "sink/prometheus.h"
 #include "sink/relay.h"
 #include "sink/sink_file.h"
 #include "sink/sink_graphite.h"
@@ -74,6 +75,8 @@ struct config {
 	size_t file_count;
 	struct wavefront_options wavefront[OUTPUTS_MAX];
 	size_t wavefront_count;
+	struct prometheus_options prometheus;
+	bool prometheus_enabled;    /* outputs.prometheus is mentioned */
 	struct queue_options queue; /* of outputs that say nothing else */
 	int64_t jitter;		    /* nanoseconds; flush.jitter */
 	char global_tags[GLOBAL_TAGS_BYTES];

@@ -205,6 +205,8 @@ const struct config_key config_keys[] = {
 	{ "outputs.stdout.percentiles", config_set_view_percentiles,
 	  FIELDS(struct config, table.view.percentiles, table.view.percentile_count), .live = true },
 	{ "outputs.file", config_set_file, FIELDS(struct config, file, file_count), .live = true },
+	{ "outputs.prometheus", config_set_prometheus, FIELDS(struct config, prometheus, prometheus_enabled),
+	  .live = true },
 	{ "outputs.graphite", config_set_graphite, FIELDS(struct config, graphite, graphite_count),
 	  .live = true },
 	{ "outputs.otlp", config_set_otlp, FIELDS(struct config, otlp, otlp_count), .live = true },

@@ -13,6 +13,7 @@ extern const struct config_key config_keys[];
 /* Setters of config_values.c. Fields of whole numbers and choices are bool, enum or uint32_t, uint64_t or size_t. */
 config_set_fn config_set_choice, config_set_integer, config_set_size, config_set_ring, config_set_duration;
 config_set_fn config_set_path, config_set_path_or_none, config_set_address, config_set_listen;
+config_set_fn config_set_scraped;
 /* Complains unless `node` is a list of at most `max` elements. */
 int config_check_list(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
 		      size_t max, const char *example);
@@ -29,7 +30,8 @@ config_set_fn config_set_separator, config_set_templates;
 int config_set_percentile_list(struct config_scan *scan, const struct config_key *key,
 			       const yaml_node_t *node, double *percentiles, size_t *count);
 /* Setters of outputs, each in a file of its own: config_graphite.c. */
-config_set_fn config_set_graphite, config_set_file, config_set_wavefront, config_set_otlp, config_set_relays;
+config_set_fn config_set_graphite, config_set_file, config_set_wavefront, config_set_prometheus;
+config_set_fn config_set_otlp, config_set_relays;
 
 /* A key of `config_keys` by its path; NULL when there is none. */
 const struct config_key *config_key_find(const char *path);

@@ -79,6 +79,8 @@ int config_set_outputs(struct config_scan *scan, const struct config_key *key, c
 
 /* Takes over from the rest of the configuration what an output or a view left unsaid. */
 void config_push_resolve(const struct config *config, struct push_options *push);
+/* What outputs.prometheus is by default. */
+void config_prometheus_init(struct prometheus_options *options);
 void config_view_resolve(const struct config *config, struct view_options *view);
 
 #endif /* CLI_CONFIG_PUSH_H */

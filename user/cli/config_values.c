@@ -194,6 +194,13 @@ int config_set_address(struct config_scan *scan, const struct config_key *key, c
 	return set_address(scan, key, node, field, "2003");
 }
 
+/* Where Prometheus scrapes. */
+int config_set_scraped(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
+		       void *field)
+{
+	return set_address(scan, key, node, field, "9102");
+}
+
 static int set_listen(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
 		      void *field)
 {

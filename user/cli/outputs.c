@@ -16,6 +16,9 @@ static const struct output_kind kinds[] = {
 	  offsetof(struct stdout_options, view), STORAGE_NONE },
 	{ offsetof(struct config, file), sizeof(struct file_options), offsetof(struct config, file_count), 0,
 	  sink_file_new, false, offsetof(struct file_options, view), STORAGE_FILES },
+	{ offsetof(struct config, prometheus), sizeof(struct prometheus_options), 0,
+	  offsetof(struct config, prometheus_enabled), sink_prometheus_new, true,
+	  offsetof(struct prometheus_options, view), STORAGE_NONE },
 	{ offsetof(struct config, graphite), sizeof(struct graphite_options),
 	  offsetof(struct config, graphite_count), 0, sink_graphite_new, false,
 	  offsetof(struct graphite_options, push.view), STORAGE_SPOOL },
@@ -60,6 +63,35 @@ static struct output *output_find(const struct outputs *outputs, const struct ou
 	while (output && (output->retired || !plans_equal(&output->plan, plan)))
 		output = output->next;
 	return output;
+}
+
+/* One that can become what the plan wants, as there is one of its kind at most; NULL: none. */
+static struct output *output_find_updatable(const struct outputs *outputs, const struct output_plan *plan)
+{
+	struct output *output = outputs->first;
+
+	while (output && (output->retired || output->plan.kind != plan->kind || plan->kind->count ||
+			  !sink_can_update(output->sink)))
+		output = output->next;
+	return output;
+}
+
+/* The last step of all or nothing: there is no second one that might fail. */
+static int outputs_update_one(struct outputs *outputs, const struct output_plan *plans, size_t count,
+			      struct error *error)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct output *output = output_find_updatable(outputs, &plans[i]);
+		int err;
+
+		if (!output || plans_equal(&output->plan, &plans[i]))
+			continue;
+		err = sink_update(output->sink, plans[i].options, error);
+		if (err)
+			return err;
+		memcpy((void *)output->plan.options, plans[i].options, plans[i].kind->size);
+	}
+	return 0;
 }
 
 static void output_free(struct output *output)
@@ -169,7 +201,7 @@ int outputs_update(struct outputs *outputs, const struct config *config, struct 
 	environment.worker = outputs->worker;
 	environment.spool = outputs->spool;
 	for (size_t i = 0; i < count; i++) {
-		if (output_find(outputs, &plans[i]))
+		if (output_find(outputs, &plans[i]) || output_find_updatable(outputs, &plans[i]))
 			continue;
 		*end = output_new(&plans[i], &environment, error);
 		if (!*end) {
@@ -177,6 +209,10 @@ int outputs_update(struct outputs *outputs, const struct config *config, struct 
 			return -EIO;
 		}
 		end = &(*end)->next;
+	}
+	if (outputs_update_one(outputs, plans, count, error)) {
+		outputs_free(fresh);
+		return -EIO;
 	}
 	outputs_retire(outputs, plans, count);
 	*end = outputs->first;

@@ -31,7 +31,8 @@ struct database {
 	struct error notice;
 };
 
-static const char settings[] = "PRAGMA locking_mode = EXCLUSIVE;"
+static const char settings[] = "PRAGMA page_size = 4096;"
+			       "PRAGMA locking_mode = EXCLUSIVE;"
 			       "PRAGMA journal_mode = WAL;"
 			       "PRAGMA synchronous = NORMAL;"
 			       "PRAGMA wal_autocheckpoint = 2000;"
@@ -352,6 +353,15 @@ int database_run(struct database *database, struct sqlite3_stmt *statement)
 		return err;
 	database_done(statement);
 	return 0;
+}
+
+uint64_t database_log_bytes(const struct database *database)
+{
+	char name[DATABASE_PATH_BYTES + 8];
+	struct stat log;
+
+	snprintf(name, sizeof(name), "%s-wal", database->path);
+	return stat(name, &log) ? 0 : (uint64_t)log.st_size;
 }
 
 const char *database_problem(const struct database *database)

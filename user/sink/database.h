@@ -61,6 +61,8 @@ int database_run(struct database *database, struct sqlite3_stmt *statement);
 int database_execute(struct database *database, const char *sql);
 /* After an error, whether or not SQLite has done so itself. */
 void database_rollback(struct database *database);
+/* The size of the log, which holds what is not in the file yet. */
+uint64_t database_log_bytes(const struct database *database);
 /* The last problem in SQLite's words, for sentences. */
 const char *database_problem(const struct database *database);
 

@@ -170,8 +170,8 @@ void destination_free(struct destination *destination)
 void destination_add(struct destination *destination, unsigned int kind, size_t points, const char *data,
 		     size_t len)
 {
-	bool urgent = destination->held || !transport_is_ready(destination->transport) ||
-		      !outbox_is_empty(destination->outbox);
+	/* One that is only busy may have it in a moment; the outbox knows when that is over. */
+	bool urgent = destination->held || !transport_is_up(destination->transport);
 
 	outbox_add(destination->outbox, kind, points, data, len, urgent);
 	send_next(destination);

@@ -12,6 +12,8 @@ struct sink_operations {
 	void (*hurry)(struct sink *sink);      /* NULL: nothing to do */
 	void (*retire)(struct sink *sink);     /* the same */
 	void (*stats)(const struct sink *sink, struct sink_stats *stats);
+	int (*update)(struct sink *sink, const void *options,
+		      struct error *error); /* NULL: a new one is needed */
 	void (*free)(struct sink *sink);
 };
 

@@ -19,12 +19,68 @@ static const struct timeval aging_interval = { .tv_sec = 5 };
 /* What is on its way to disk may be that much more than queue.memory: a flush is larger than that, at times. */
 #define WRITE_AHEAD_BYTES (64 << 20)
 
+/* Where it stands beside the list; NULL: nowhere. */
+static struct entry_list *entry_lane(struct outbox *outbox, const struct entry *entry)
+{
+	switch (entry->place) {
+	case PLACE_MEMORY:
+		return &outbox->unsaved;
+	case PLACE_WRITING:
+		return &outbox->writing;
+	case PLACE_STORED:
+		break;
+	}
+	return entry->batch ? &outbox->cached : NULL;
+}
+
+static void entry_leave(struct outbox *outbox, struct entry *entry)
+{
+	struct entry_list *lane = entry_lane(outbox, entry);
+
+	if (lane)
+		TAILQ_REMOVE(lane, entry, beside);
+	if (entry->place != PLACE_MEMORY)
+		outbox->bytes_disk -= entry->len;
+	if (entry->place != PLACE_STORED)
+		return;
+	outbox->stats.batches_spooled--;
+	outbox->stats.bytes_spooled -= entry->len;
+}
+
+static void entry_enter(struct outbox *outbox, struct entry *entry)
+{
+	struct entry_list *lane = entry_lane(outbox, entry);
+	struct entry *behind = lane ? TAILQ_LAST(lane, entry_list) : NULL;
+
+	/* Hardly ever is there a newer one. */
+	while (behind && behind->row > entry->row && lane != &outbox->writing)
+		behind = TAILQ_PREV(behind, entry_list, beside);
+	if (behind)
+		TAILQ_INSERT_AFTER(lane, behind, entry, beside);
+	else if (lane)
+		TAILQ_INSERT_HEAD(lane, entry, beside);
+	if (entry->place != PLACE_MEMORY)
+		outbox->bytes_disk += entry->len;
+	if (entry->place != PLACE_STORED)
+		return;
+	outbox->stats.batches_spooled++;
+	outbox->stats.bytes_spooled += entry->len;
+}
+
+void entry_place(struct outbox *outbox, struct entry *entry, enum place place)
+{
+	entry_leave(outbox, entry);
+	entry->place = place;
+	entry_enter(outbox, entry);
+}
+
 void entry_insert(struct outbox *outbox, struct entry *entry, struct entry *before)
 {
 	if (before)
 		TAILQ_INSERT_BEFORE(before, entry, next);
 	else
 		TAILQ_INSERT_TAIL(&outbox->list, entry, next);
+	entry_enter(outbox, entry);
 	outbox->stats.batches_queued++;
 	outbox->stats.bytes_queued += entry->len;
 	outbox->stats.points_queued += entry->points;
@@ -34,33 +90,26 @@ void entry_insert(struct outbox *outbox, struct entry *entry, struct entry *befo
 		event_add(outbox->aging, &aging_interval);
 }
 
-void entry_place(struct outbox *outbox, struct entry *entry, enum place place)
-{
-	const enum place before = entry->place;
-
-	if (before != PLACE_MEMORY)
-		outbox->bytes_disk -= entry->len;
-	if (before == PLACE_STORED) {
-		outbox->stats.batches_spooled--;
-		outbox->stats.bytes_spooled -= entry->len;
-		outbox->cached -= entry->batch != NULL;
-	}
-	entry->place = place;
-	if (place != PLACE_MEMORY)
-		outbox->bytes_disk += entry->len;
-	if (place == PLACE_STORED) {
-		outbox->stats.batches_spooled++;
-		outbox->stats.bytes_spooled += entry->len;
-		outbox->cached += entry->batch != NULL;
-	}
-}
-
 void entry_evict(struct outbox *outbox, struct entry *entry)
 {
-	outbox->cached--;
+	TAILQ_REMOVE(&outbox->cached, entry, beside);
 	outbox->stats.bytes_memory -= entry->len;
 	batch_release(entry->batch);
 	entry->batch = NULL;
+}
+
+void entry_recall(struct outbox *outbox, struct entry *entry, struct batch *batch)
+{
+	struct entry *before = TAILQ_FIRST(&outbox->cached);
+
+	entry->batch = batch;
+	/* What is read is next to be sent: few are older. */
+	while (before && before->row < entry->row)
+		before = TAILQ_NEXT(before, beside);
+	if (before)
+		TAILQ_INSERT_BEFORE(before, entry, beside);
+	else
+		TAILQ_INSERT_TAIL(&outbox->cached, entry, beside);
 }
 
 static void entry_free(struct entry *entry)
@@ -76,7 +125,7 @@ void entry_remove(struct outbox *outbox, struct entry *entry)
 	if (entry->place == PLACE_STORED ||
 	    (entry->place == PLACE_WRITING && !spool_cancel(outbox->client, entry->row)))
 		spool_delete(outbox->client, entry->row);
-	entry_place(outbox, entry, PLACE_MEMORY);
+	entry_leave(outbox, entry);
 	TAILQ_REMOVE(&outbox->list, entry, next);
 	outbox->stats.batches_queued--;
 	outbox->stats.bytes_queued -= entry->len;
@@ -135,21 +184,31 @@ struct entry *outbox_oldest(const struct outbox *outbox)
 	return entry && entry == outbox->taken ? TAILQ_NEXT(entry, next) : entry;
 }
 
+/* The oldest that is in memory and not on disk, but what is being sent. */
+static struct entry *outbox_oldest_unsaved(const struct outbox *outbox)
+{
+	struct entry *unsaved = TAILQ_FIRST(&outbox->unsaved), *writing = TAILQ_FIRST(&outbox->writing);
+
+	if (unsaved && unsaved == outbox->taken)
+		unsaved = TAILQ_NEXT(unsaved, beside);
+	if (writing && writing == outbox->taken)
+		writing = TAILQ_NEXT(writing, beside);
+	if (!unsaved || !writing)
+		return unsaved ? unsaved : writing;
+	return unsaved->row < writing->row ? unsaved : writing;
+}
+
 bool outbox_make_room(struct outbox *outbox, size_t len, bool writable)
 {
 	const size_t limit = outbox->options.limits.memory + (writable ? WRITE_AHEAD_BYTES : 0);
-	struct entry *entry, *next;
+	struct entry *entry;
 
 	if (len > limit)
 		return false;
 	if (!writable)
 		outbox_evict(outbox, limit - len, outbox_oldest(outbox));
-	for (entry = TAILQ_FIRST(&outbox->list); entry && outbox->stats.bytes_memory + len > limit;
-	     entry = next) {
-		next = TAILQ_NEXT(entry, next);
-		if (entry->place != PLACE_STORED && entry != outbox->taken)
-			entry_drop(outbox, entry);
-	}
+	while (outbox->stats.bytes_memory + len > limit && (entry = outbox_oldest_unsaved(outbox)))
+		entry_drop(outbox, entry);
 	return outbox->stats.bytes_memory + len <= limit;
 }
 
@@ -172,6 +231,9 @@ struct outbox *outbox_new(struct event_base *base, const struct outbox_options *
 		goto out_error;
 	outbox->options = *options;
 	TAILQ_INIT(&outbox->list);
+	TAILQ_INIT(&outbox->unsaved);
+	TAILQ_INIT(&outbox->writing);
+	TAILQ_INIT(&outbox->cached);
 	outbox->aging = event_new(base, -1, 0, on_aging, outbox);
 	if (outbox->aging && !outbox_attach(outbox))
 		return outbox;

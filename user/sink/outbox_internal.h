@@ -20,9 +20,9 @@ enum place {
 	PLACE_STORED,
 };
 
-/* One batch that waits. */
+/* One batch that waits: on the list, and in one of the lanes unless it is on disk only. */
 struct entry {
-	TAILQ_ENTRY(entry) next;
+	TAILQ_ENTRY(entry) next, beside;
 	struct batch *batch; /* NULL: on disk only */
 	uint64_t row;	     /* greater than all before it on the list */
 	int64_t born;	     /* CLOCK_BOOTTIME, so that no step of the wall clock makes it older */
@@ -37,12 +37,14 @@ TAILQ_HEAD(entry_list, entry);
 struct outbox {
 	struct outbox_options options;
 	struct entry_list list; /* the oldest first */
+	/* The lanes, also the oldest first, but for `writing`, which is in the order of the writes. */
+	struct entry_list unsaved, writing;
+	struct entry_list cached; /* STORED, and in memory as well */
 	struct entry *taken;
 	struct event *aging, *saving;
 	struct outbox_stats stats;
 	struct spool_client *client; /* NULL: no spool */
 	size_t bytes_disk;	     /* WRITING and STORED */
-	size_t cached;		     /* batches that are STORED, and in memory as well */
 	int64_t paused; /* CLOCK_BOOTTIME until which nothing is written, as the last write failed */
 	bool wanted;	/* outbox_take() had nothing */
 	bool finding;	/* found() is about to come */
@@ -54,12 +56,13 @@ struct outbox {
 void entry_remove(struct outbox *outbox, struct entry *entry);
 /* The same, and counts it as dropped. */
 void entry_drop(struct outbox *outbox, struct entry *entry);
-/* Puts a new one before `before`, or at the end if that is NULL, and counts it. */
+/* Puts a new one, with its place, before `before`, or at the end if that is NULL, and counts it. */
 void entry_insert(struct outbox *outbox, struct entry *entry, struct entry *before);
-/* Moves it to another place and keeps the counts right. */
+/* Moves it to another place and keeps lanes and counts right. */
 void entry_place(struct outbox *outbox, struct entry *entry, enum place place);
-/* Forgets the data of one that is STORED. */
+/* Forgets the data of one that is STORED; or gives it data, for which memory is counted already. */
 void entry_evict(struct outbox *outbox, struct entry *entry);
+void entry_recall(struct outbox *outbox, struct entry *entry, struct batch *batch);
 void outbox_expire(struct outbox *outbox);
 /* But for the one that was taken. */
 struct entry *outbox_oldest(const struct outbox *outbox);
@@ -82,7 +85,7 @@ void entry_write(struct outbox *outbox, struct entry *entry);
 void outbox_save_later(struct outbox *outbox);
 /* Reads the first few back, as far as memory allows; the very first in any case. */
 void outbox_read_ahead(struct outbox *outbox);
-/* Forgets data that are on disk, from the end of the list up to `stop`, until no more than `bytes` are in memory. */
+/* Forgets data that are on disk, of what is behind `stop`, the newest first, until no more than `bytes` are in memory. */
 void outbox_evict(struct outbox *outbox, size_t bytes, const struct entry *stop);
 
 #endif /* SINK_OUTBOX_INTERNAL_H */

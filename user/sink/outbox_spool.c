@@ -25,12 +25,14 @@ bool outbox_can_write(const struct outbox *outbox, size_t len)
 
 void outbox_evict(struct outbox *outbox, size_t bytes, const struct entry *stop)
 {
-	struct entry *entry = TAILQ_LAST(&outbox->list, entry_list);
+	struct entry *entry = TAILQ_LAST(&outbox->cached, entry_list), *older;
 
-	for (; entry && entry != stop && outbox->cached && outbox->stats.bytes_memory > bytes;
-	     entry = TAILQ_PREV(entry, entry_list, next))
-		if (entry->place == PLACE_STORED && entry->batch && entry != outbox->taken)
+	for (; entry && (!stop || entry->row > stop->row) && outbox->stats.bytes_memory > bytes;
+	     entry = older) {
+		older = TAILQ_PREV(entry, entry_list, beside);
+		if (entry != outbox->taken)
 			entry_evict(outbox, entry);
+	}
 }
 
 /* What memory may hold, and what it holds until it is written. */
@@ -67,22 +69,23 @@ void entry_write(struct outbox *outbox, struct entry *entry)
 
 static void outbox_write_all(struct outbox *outbox)
 {
-	struct entry *entry;
+	struct entry *entry = TAILQ_FIRST(&outbox->unsaved), *newer;
 
-	/* Writing one may drop others, but not that one. */
-	for (entry = TAILQ_FIRST(&outbox->list); entry; entry = TAILQ_NEXT(entry, next))
-		if (entry->place == PLACE_MEMORY && outbox_can_write(outbox, entry->len))
+	/* Writing one drops none but those that are on disk. */
+	for (; entry; entry = newer) {
+		newer = TAILQ_NEXT(entry, beside);
+		if (outbox_can_write(outbox, entry->len))
 			entry_write(outbox, entry);
+	}
 }
 
 /* The oldest that is in memory only, but need not be. */
 static const struct entry *outbox_unsaved(const struct outbox *outbox)
 {
-	const struct entry *entry;
+	const struct entry *entry = TAILQ_FIRST(&outbox->unsaved);
 
-	TAILQ_FOREACH(entry, &outbox->list, next)
-	if (entry->place == PLACE_MEMORY && entry->len <= outbox->options.limits.disk)
-		break;
+	while (entry && entry->len > outbox->options.limits.disk)
+		entry = TAILQ_NEXT(entry, beside);
 	return entry;
 }
 
@@ -154,19 +157,11 @@ void outbox_read_ahead(struct outbox *outbox)
 	}
 }
 
-static struct entry *entry_find_newest(struct outbox *outbox, uint64_t row)
-{
-	struct entry *entry = TAILQ_LAST(&outbox->list, entry_list);
-
-	while (entry && entry->row > row)
-		entry = TAILQ_PREV(entry, entry_list, next);
-	return entry && entry->row == row ? entry : NULL;
-}
-
 static void on_written(void *context, uint64_t row, int err)
 {
 	struct outbox *outbox = context;
-	struct entry *entry = entry_find_newest(outbox, row);
+	/* Ends are told in the order of the writes: it is the first one, or was removed meanwhile. */
+	struct entry *entry = TAILQ_FIRST(&outbox->writing);
 
 	if (err) {
 		outbox->stats.spool_errors++;
@@ -175,7 +170,7 @@ static void on_written(void *context, uint64_t row, int err)
 			outbox->paused = clock_read(CLOCK_BOOTTIME) + PAUSE;
 		outbox_save_later(outbox);
 	}
-	if (entry)
+	if (entry && entry->row == row)
 		entry_place(outbox, entry, err ? PLACE_MEMORY : PLACE_STORED);
 	if (err)
 		outbox_make_room(outbox, 0, false);
@@ -183,7 +178,7 @@ static void on_written(void *context, uint64_t row, int err)
 		outbox_evict(outbox, outbox_bytes_max(outbox), outbox_oldest(outbox));
 }
 
-static struct entry *entry_find_oldest(struct outbox *outbox, uint64_t row)
+static struct entry *entry_find(struct outbox *outbox, uint64_t row)
 {
 	struct entry *entry = TAILQ_FIRST(&outbox->list);
 
@@ -210,7 +205,7 @@ static void entry_read_failed(struct outbox *outbox, struct entry *entry, int er
 static void on_read(void *context, uint64_t row, struct batch *batch, int err)
 {
 	struct outbox *outbox = context;
-	struct entry *entry = entry_find_oldest(outbox, row);
+	struct entry *entry = entry_find(outbox, row);
 
 	if (!entry || !entry->reading) {
 		batch_release(batch);
@@ -222,8 +217,7 @@ static void on_read(void *context, uint64_t row, struct batch *batch, int err)
 		err = -EBADMSG;
 	}
 	if (!err) {
-		entry->batch = batch;
-		outbox->cached++;
+		entry_recall(outbox, entry, batch);
 	} else {
 		outbox->stats.bytes_memory -= entry->len;
 		if (err != -EUCLEAN)
@@ -261,9 +255,9 @@ static void on_found(void *context, const struct spool_row *rows, size_t count, 
 		*entry = (struct entry){ .row = rows[count].row,
 					 .born = born,
 					 .len = rows[count].len,
-					 .points = rows[count].points };
+					 .points = rows[count].points,
+					 .place = PLACE_STORED };
 		entry_insert(outbox, entry, before);
-		entry_place(outbox, entry, PLACE_STORED);
 		before = entry;
 	}
 	outbox_expire(outbox);
@@ -313,11 +307,7 @@ int outbox_attach(struct outbox *outbox)
 
 void outbox_detach(struct outbox *outbox)
 {
-	struct entry *entry;
-
-	TAILQ_FOREACH(entry, &outbox->list, next)
-	if (outbox->client && entry->place == PLACE_MEMORY && entry->len <= outbox->options.limits.disk)
-		entry_write(outbox, entry);
+	outbox_save(outbox);
 	spool_detach(outbox->client);
 	outbox->client = NULL;
 	if (outbox->saving)

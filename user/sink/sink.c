@@ -23,6 +23,16 @@ void sink_hurry(struct sink *sink)
 		sink->operations->hurry(sink);
 }
 
+bool sink_can_update(const struct sink *sink)
+{
+	return sink->operations->update != NULL;
+}
+
+int sink_update(struct sink *sink, const void *options, struct error *error)
+{
+	return sink->operations->update(sink, options, error);
+}
+
 void sink_retire(struct sink *sink)
 {
 	if (sink->operations->retire)

@@ -45,6 +45,11 @@ void sink_hurry(struct sink *sink);
 /* Nothing new is for it any more: it only lives until what it holds has left. */
 void sink_retire(struct sink *sink);
 
+/* Can other options be given to one that is in use? */
+bool sink_can_update(const struct sink *sink);
+/* Those of its kind. Negative errno with the sentence in `error`: it goes on with those it has. */
+int sink_update(struct sink *sink, const void *options, struct error *error);
+
 /* What statsd's Graphite backend tells of itself. Zeros where nothing happened yet, but for last_flush: the start. */
 struct delivery_report {
 	double calculation_ms;	/* what formatting took */

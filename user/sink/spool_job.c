@@ -9,11 +9,7 @@
 #include <sys/statvfs.h>
 #include "sink/spool_internal.h"
 
-/*
- * Not filled by the spool: the log of SQLite needs room for deletions, and its contents must find
- * room in the file. A disk that is full to the last byte would keep it from ever becoming smaller.
- */
-#define RESERVE_BYTES (16 << 20)
+#define MARGIN_BYTES (128 << 10)
 
 /* The database, if it is corrupt, is exchanged for an empty one. */
 static int job_check(struct spool_job *job, int err)
@@ -32,31 +28,54 @@ static int job_check(struct spool_job *job, int err)
 	return err;
 }
 
-static int job_check_room(const struct spool_job *job, size_t bytes)
+/*
+ * Would the disk be filled to the last byte, nothing could be deleted any more: what is written goes to the
+ * log first, which is copied into the file later. So there must be room for both, and afterwards for as
+ * much in the log again; but where the file has free pages, for the log only.
+ */
+static bool job_has_room(const struct spool_job *job, size_t bytes)
 {
+	const uint64_t written = bytes + bytes / 16 + MARGIN_BYTES;
+	uint64_t free_bytes = 0, log_bytes = 0, needed = written;
 	struct statvfs disk;
 
-	if (statvfs(job->directory, &disk) || disk.f_bavail >= (RESERVE_BYTES + bytes) / disk.f_frsize)
+	/* If it cannot be told, SQLite will. */
+	if (statvfs(job->directory, &disk) || rows_room(job->database, &free_bytes, &log_bytes))
+		return true;
+	if (log_bytes + written > free_bytes)
+		needed += log_bytes + written - free_bytes + written;
+	return (uint64_t)disk.f_bavail * disk.f_frsize >= needed;
+}
+
+static int job_check_room(struct spool_job *job, size_t bytes)
+{
+	if (job_has_room(job, bytes))
 		return 0;
+	if (!rows_checkpoint(job->database) && job_has_room(job, bytes))
+		return 0;
+	snprintf(job->problem, sizeof(job->problem), "the disk is full");
 	return -ENOSPC;
 }
 
-static int job_insert(struct spool_job *job, struct operation *first)
+/* Those from `first` to `last` are done, or none. */
+static int job_insert(struct spool_job *job, const struct operation *first, const struct operation *last)
 {
-	struct operation *operation;
+	const struct operation *operation = first;
 	int err = rows_begin(job->database);
 
-	for (operation = first; !err && operation && operation->kind == OPERATION_WRITE;
-	     operation = TAILQ_NEXT(operation, next))
+	for (; !err; operation = TAILQ_NEXT(operation, next)) {
 		err = rows_write(job->database, operation->row, operation->client->destination,
 				 operation->batch);
+		if (operation == last)
+			break;
+	}
 	err = rows_end(job->database, err);
 	if (err)
 		snprintf(job->problem, sizeof(job->problem), "%s", database_problem(job->database));
 	return err;
 }
 
-/* All writes of a job stand together, and are done or not. The last one is returned. */
+/* All writes of a job stand together. They share a transaction, if there is room for all. Returns the last one. */
 static struct operation *job_write(struct spool_job *job, struct operation *first)
 {
 	struct operation *operation, *last = first;
@@ -68,12 +87,13 @@ static struct operation *job_write(struct spool_job *job, struct operation *firs
 		bytes += operation->batch->len;
 		last = operation;
 	}
+	if (!job_has_room(job, bytes)) {
+		bytes = first->batch->len;
+		last = first;
+	}
 	err = job_check_room(job, bytes);
-	if (err)
-		snprintf(job->problem, sizeof(job->problem), "less than %d MiB are free there",
-			 (int)(RESERVE_BYTES >> 20));
-	else
-		err = job_check(job, job_insert(job, first));
+	if (!err)
+		err = job_check(job, job_insert(job, first, last));
 	for (operation = first;; operation = TAILQ_NEXT(operation, next)) {
 		operation->err = err;
 		if (operation == last)

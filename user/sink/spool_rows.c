@@ -17,6 +17,7 @@
 
 /* A smaller file is not worth being shrunk, it will be as large again. */
 #define SHRINK_PAGES 512
+#define PAGE_BYTES 4096
 
 enum {
 	INSERT,
@@ -29,6 +30,7 @@ enum {
 	DELETE_OLD,
 	ANY,
 	PAGES,
+	FREE_PAGES,
 	STATEMENTS,
 };
 
@@ -46,6 +48,7 @@ static const char *const statements[STATEMENTS] = {
 	[DELETE_OLD] = "DELETE FROM batches WHERE destination = ? AND created < ?",
 	[ANY] = "SELECT 1 FROM batches LIMIT 1",
 	[PAGES] = "PRAGMA page_count",
+	[FREE_PAGES] = "PRAGMA freelist_count",
 };
 
 static const char *const upgrades[] = {
@@ -270,21 +273,43 @@ int rows_forget(struct database *database, char *const *known, size_t known_coun
 	return err < 0 ? err : 0;
 }
 
+int rows_checkpoint(struct database *database)
+{
+	return database_execute(database, "PRAGMA wal_checkpoint(TRUNCATE)");
+}
+
+static int pages_count(struct database *database, size_t which, uint64_t *pages)
+{
+	sqlite3_stmt *statement = database_statement(database, which);
+	int err = database_step(database, statement);
+
+	*pages = err == 1 ? column_count(statement, 0) : 0;
+	database_done(statement);
+	return err < 0 ? err : 0;
+}
+
+int rows_room(struct database *database, uint64_t *free_bytes, uint64_t *log_bytes)
+{
+	uint64_t pages;
+	int err = pages_count(database, FREE_PAGES, &pages);
+
+	*free_bytes = pages * PAGE_BYTES;
+	*log_bytes = database_log_bytes(database);
+	return err;
+}
+
 int rows_shrink(struct database *database)
 {
 	sqlite3_stmt *any = database_statement(database, ANY);
-	sqlite3_stmt *pages = database_statement(database, PAGES);
 	int err = database_step(database, any);
+	uint64_t pages;
 
 	database_done(any);
 	if (err)
 		return err < 0 ? err : 0;
-	err = database_step(database, pages);
-	if (err == 1)
-		err = column_count(pages, 0) > SHRINK_PAGES;
-	database_done(pages);
-	if (err <= 0)
+	err = pages_count(database, PAGES, &pages);
+	if (err || pages <= SHRINK_PAGES)
 		return err;
 	err = database_execute(database, "VACUUM");
-	return err ? err : database_execute(database, "PRAGMA wal_checkpoint(TRUNCATE)");
+	return err ? err : rows_checkpoint(database);
 }

@@ -32,6 +32,10 @@ int rows_read(struct database *database, uint64_t row, struct batch **batch);
 /* Of destinations that are not among `known`; those created before `before` are deleted. */
 int rows_forget(struct database *database, char *const *known, size_t known_count, int64_t before,
 		struct forgotten *forgotten, size_t *count);
+/* Copies all of the log into the file, and makes it empty. */
+int rows_checkpoint(struct database *database);
+/* Bytes of free pages in the file, and bytes of the log. */
+int rows_room(struct database *database, uint64_t *free_bytes, uint64_t *log_bytes);
 /* Gives the room of a file back that holds nothing any more. */
 int rows_shrink(struct database *database);
 
