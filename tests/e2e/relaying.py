@@ -33,7 +33,7 @@ def relay_ready(folder):
 
 
 def configure(config, text):
-    with open(config, "w", encoding="ascii") as file:
+    with open(config, "w", encoding="utf-8") as file:
         file.write(text)
 
 
