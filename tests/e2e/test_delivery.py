@@ -20,7 +20,6 @@ def start(start):
 
 
 QUICK = "retry: {min: 20ms, max: 100ms}, timeout: 500ms"
-SPARED = 16 << 20  # bytes of a disk that the spool leaves to others
 GARBAGE = os.urandom(1 << 20)
 
 
@@ -184,7 +183,7 @@ def test_one_message_for_a_long_outage(start):
 def test_a_full_disk(start, tmp_path):
     """What does not get on disk stays in memory as long as there is room; counted, said once; nobody else minds."""
     port = closed_port()
-    with small_disk(str(tmp_path / "disk"), SPARED + (1 << 19)) as disk, Receiver() as good:
+    with small_disk(str(tmp_path / "disk"), 1 << 19) as disk, Receiver() as good:
         one = start(graphite(port, good.port, more="queue: {memory: 8MiB, disk: 64MiB}, " + QUICK), f"state_dir={disk}")
         names = []
         for flush in range(20):
@@ -203,11 +202,12 @@ def test_a_full_disk(start, tmp_path):
 
 def test_a_full_disk_has_room_again(start, tmp_path):
     port = closed_port()
-    with small_disk(str(tmp_path / "disk"), SPARED + (1 << 22)) as disk:
+    with small_disk(str(tmp_path / "disk"), 1 << 20) as disk:
         ballast = os.path.join(disk, "ballast")
         one = start(graphite(port), f"state_dir={disk}")
-        with open(ballast, "wb") as file:
-            file.write(bytes(1 << 22))
+        with open(ballast, "wb", buffering=0) as file, pytest.raises(OSError):
+            while True:
+                file.write(bytes(4096))
         count_up(one, "room", 500)
         one.flush()
         wait_for(lambda: sinks(one)[0]["spool_errors"], "the disk to be full")
