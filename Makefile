@@ -73,7 +73,7 @@ test:	## install what the tests need, build, run them all (root)
 	$(Q)$(MAKE) -s --no-print-directory all $(C_TESTS) $(FUZZERS) $(OUTPUT)/venv/ready
 	$(Q)$(PYTHON) tests/run $(TIERS)
 
-test-oracles:	## compare with statsd_exporter and Telegraf, built from their Go modules (root, network)
+test-oracles:	## compare with servers built from Go modules, and with Wavefront's own, from Maven (root, network)
 	$(Q)deploy/install-deps build run test
 	$(Q)$(MAKE) -s --no-print-directory all $(OUTPUT)/venv/ready
 	$(Q)$(PYTHON) tests/run oracle
