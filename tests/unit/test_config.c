@@ -119,12 +119,14 @@ static const struct {
 	{ "capture: {statsd: {tcp: true, unix: [/run/a, '@b']}}", NULL,
 	  "10000 1 p8125 auto 0 histogram q90 tcp u/run/a u@b t10" },
 	{ "capture: {statsd: {unix: [/run/a, /run/b]}}", "capture.statsd.unix=[]", DEFAULTS "t10" },
-	/* The environment: SET is 9125, LIST is "[1, 2]", COLON is "a: b". */
+	/* The environment: SET is 9125, LIST is "[1, 2]", COLON is "a: b", EMPTY is "". */
 	{ "capture: {statsd: {ports: [${SET}]}}", NULL, "10000 1 p9125 auto 0 histogram q90 t10" },
 	{ "capture: {statsd: {ports: [1${SET}, ${UNSET:-7}]}}", NULL,
 	  "10000 1 p19125,7 auto 0 histogram q90 t10" },
 	{ "outputs: {graphite: [{address: \"${UNSET:-h}:${SET}\"}]}", NULL, DEFAULTS "t00 h:9125/16777216" },
 	{ "flush: {interval: ${UNSET:-2s}} # ${UNSET}", NULL, "2000 1 p8125 auto 0 histogram q90 t10" },
+	{ "flush: {interval: ${EMPTY:-2s}}", NULL, "2000 1 p8125 auto 0 histogram q90 t10" },
+	{ "flush: {interval: 2s${EMPTY}}", NULL, "2000 1 p8125 auto 0 histogram q90 t10" },
 	{ "", "capture.statsd.ports=[${SET}]", "10000 1 p9125 auto 0 histogram q90 t10" },
 	{ "f: &i 4s\n", "flush.interval=4s", NULL },
 	{ "flush: {interval: &i 4s}\nshutdown_timeout: *i\n", NULL, "4000 1 p8125 auto 0 histogram q90 t10" },
@@ -741,7 +743,8 @@ static int setup(void **state)
 		return -1;
 	close(fd);
 	unsetenv("UNSET");
-	return setenv("SET", "9125", 1) || setenv("LIST", "[1, 2]", 1) || setenv("COLON", "a: b", 1);
+	return setenv("SET", "9125", 1) || setenv("LIST", "[1, 2]", 1) || setenv("COLON", "a: b", 1) ||
+	       setenv("EMPTY", "", 1);
 }
 
 static int teardown(void **state)

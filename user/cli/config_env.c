@@ -98,7 +98,8 @@ static int mark_resolve(const char **at, const char *original, const char **valu
 	if (offset >= strlen(original) || !reference_parse(original + offset, &reference))
 		return error_set(error, -EINVAL, "the characters U+E000 and U+E001 have no place here");
 	*value = getenv(reference.name);
-	if (*value) {
+	/* As in a shell, ":-" is for what is empty as well. */
+	if (*value && (**value || !reference.fallback)) {
 		*length = strlen(*value);
 		return 0;
 	}

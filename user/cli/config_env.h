@@ -2,7 +2,8 @@
 /*
  * ${NAME} and ${NAME:-default} in configuration. Values enter behind the YAML parser, so
  * that no colon, quote, comma or newline of the environment can change the structure; and
- * as a reference is replaced only where a value is read, one in a comment does nothing.
+ * as a reference is replaced only where a value is read, one in a comment does nothing. The
+ * default is also for what is set but empty, as in a shell.
  *
  *	ports: [${PORT:-8125}]		what is written
  *	ports: [<7>]			what the YAML parser sees; < and > are U+E000 and U+E001,
