@@ -261,26 +261,43 @@ def test_absent_proxy(receive, start):
     assert [point.value for point in proxy.named("n.count")] == [1, 2, 3]
 
 
-def test_sidecar_example(receive, hook, monkeypatch, tmp_path):
-    """deploy/wavefront.yaml as it is shipped, with the variables of a sidecar; nothing overrides its interval."""
-    proxy = receive()
-    monkeypatch.setenv("POD_NAME", "pod-7")
-    monkeypatch.setenv("NODE_HOSTNAME", "node-3")
-    monkeypatch.setenv("INTERVAL", "1s")
-    monkeypatch.setenv("WAVEFRONT_PROXY", proxy.address)
-    one = Daemon(tmp_path / "sidecar", hook=hook, config=os.path.join(ROOT, "deploy", "wavefront.yaml"))
-    one.settings = [setting for setting in one.settings if not setting.startswith("flush.interval=")]
-    try:
-        one.start()
-        send("sendto", "orders:3|c\nload:20|ms", port=one.port)
-        count = proxy.wait_point("orders.count")
-        assert (count.value, count.source, count.tags) == (3, "pod-7", {"node": "node-3"})
-        assert proxy.wait_distribution("load").source == "pod-7"
-        # The ledger leaves with each flush: the interval is that of the variable.
-        seen = "kstatsd.lines.seen.count"
-        proxy.wait_point(seen, lambda points: len(points) > 2)
-        stamps = [point.timestamp for point in proxy.named(seen)]
-        assert stamps[2] - stamps[0] < 5
-        one.stop()
-    finally:
+@pytest.fixture
+def sidecar(receive, hook, monkeypatch, tmp_path):
+    """sidecar(**variables) gives a receiver and a daemon with deploy/wavefront.yaml as it is shipped, its interval too."""
+    started = []
+
+    def start_one(**variables):
+        proxy = receive()
+        for name, value in {"WAVEFRONT_PROXY": proxy.address, **variables}.items():
+            monkeypatch.setenv(name, value)
+        one = Daemon(tmp_path / "sidecar", hook=hook, config=os.path.join(ROOT, "deploy", "wavefront.yaml"))
+        one.settings = [setting for setting in one.settings if not setting.startswith("flush.interval=")]
+        started.append(one)
+        return proxy, one.start()
+
+    yield start_one
+    for one in started:
         one.kill()
+
+
+def test_sidecar_example(sidecar):
+    proxy, one = sidecar(POD_NAME="pod-7", NODE_HOSTNAME="node-3", INTERVAL="1s")
+    for number in range(3):
+        send("sendto", "orders:3|c\nload:20|ms", port=one.port)
+        proxy.wait_point("orders.count", lambda points, number=number: len(points) > number)
+    points = proxy.named("orders.count")
+    assert {(point.value, point.source, point.tags["node"]) for point in points} == {(3, "pod-7", "node-3")}
+    assert proxy.wait_distribution("load").source == "pod-7"
+    stamps = [point.timestamp for point in points]
+    assert stamps[2] - stamps[0] < 5, "the interval is that of the variable"
+    one.stop()
+
+
+def test_sidecar_example_with_empty_variables(sidecar):
+    """As manifests often have them: they are as good as none."""
+    proxy, one = sidecar(POD_NAME="", NODE_HOSTNAME="", INTERVAL="")
+    send("sendto", "orders:3|c", port=one.port)
+    one.flush()
+    count = proxy.wait_point("orders.count")
+    assert (count.value, count.source, count.tags) == (3, socket.gethostname(), {})
+    one.stop()

@@ -79,6 +79,30 @@ static void test_keys(void **state)
 	assert_int_equal(options->histograms, 0);
 }
 
+static void test_ports(void **state)
+{
+	static const char *const proxies[][2] = {
+		{ "wavefront-proxy.default", "wavefront-proxy.default:2878" },
+		{ "h:4242", "h:4242" },
+		{ "[::1]", "[::1]:2878" },
+		{ "[::1]:4242", "[::1]:4242" },
+		{ "http://h", "http://h:2878" },
+		{ "http://h/", "http://h:2878/" },
+		{ "http://h:80/x", "http://h:80/x" },
+		{ "http://[::1]/x:y", "http://[::1]:2878/x:y" },
+		{ "https://h", "https://h" },
+	};
+	char element[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(proxies) / sizeof(proxies[0]); i++) {
+		snprintf(element, sizeof(element), "{proxy: \"%s\"}", proxies[i][0]);
+		assert_string_equal(loaded(element)->push.destinations[0], proxies[i][1]);
+		snprintf(element, sizeof(element), "{proxies: [\"%s\"]}", proxies[i][0]);
+		assert_string_equal(loaded(element)->push.destinations[0], proxies[i][1]);
+	}
+}
+
 static void test_complaints(void **state)
 {
 	static const struct {
@@ -96,7 +120,13 @@ static void test_complaints(void **state)
 		{ "{proxy: \"127.0.0.1:2878\", token: " TOKEN "}", "a token is for url" },
 		{ "{proxy: \"127.0.0.1:2878\", url: \"https://example.com\", token: t}",
 		  "only one of proxy, proxies and url" },
-		{ "{proxy: \"127.0.0.1\"}", "is not host:port" },
+		{ "{proxy: \"h:x\"}", "'h:x' is not host:port, such as 127.0.0.1:2878 or [::1]:2878" },
+		{ "{proxy: \"h:\"}", "'h:' is not host:port" },
+		{ "{proxy: \"\"}", "'' is not host:port" },
+		{ "{proxy: \"h/path\"}", "'h/path' is not host:port" },
+		{ "{proxy: \"::1\"}", "in brackets, [::1]:2878" },
+		{ "{proxy: \"[::1\"}", "in brackets, [::1]:2878" },
+		{ "{proxies: [h, \"h:2878\"]}", "h:2878 stands here twice" },
 		{ "{proxy: \"ftp://127.0.0.1:1\"}", "IPv6 address stands in brackets" },
 		{ "{proxies: [\"127.0.0.1:1\", \"127.0.0.1:1\"]}", "stands here twice" },
 		{ "{prefix: p}", "has no address" },
@@ -119,29 +149,49 @@ static void test_complaints(void **state)
 	}
 }
 
-/* The shipped example without any of its variables. Run in the project's folder. */
-static void test_example(void **state)
+/* Run in the project's folder. */
+static void load_example(void)
 {
 	const struct config_source source = { .file = "deploy/wavefront.yaml" };
 	struct error error = {};
 
-	(void)state;
 	if (config_load(&config, &source, &error))
 		fail_msg("%s", error.text);
-	assert_int_equal(config.interval, 10000000000);
 	assert_int_equal(config.wavefront_count, 1);
-	assert_string_equal(config.wavefront[0].push.destinations[0], "127.0.0.1:2878");
-	assert_string_equal(config.wavefront[0].source, "");
-	assert_string_equal(config.global_tags, "");
 	assert_false(config.table_enabled);
+}
+
+/* The shipped example without any of its variables, and with empty ones, as manifests often have them. */
+static void test_example(void **state)
+{
+	static const char *const variables[] = { "POD_NAME", "NODE_HOSTNAME", "INTERVAL", "WAVEFRONT_PROXY" };
+
+	(void)state;
+	for (int empty = 0; empty <= 1; empty++) {
+		for (size_t i = 0; empty && i < sizeof(variables) / sizeof(variables[0]); i++)
+			setenv(variables[i], "", 1);
+		load_example();
+		assert_int_equal(config.interval, 10000000000);
+		assert_string_equal(config.wavefront[0].push.destinations[0], "127.0.0.1:2878");
+		assert_string_equal(config.wavefront[0].source, "");
+		assert_string_equal(config.global_tags, "");
+	}
+	setenv("POD_NAME", "pod-7", 1);
+	setenv("NODE_HOSTNAME", "node-3", 1);
+	setenv("INTERVAL", "30s", 1);
+	setenv("WAVEFRONT_PROXY", "wavefront-proxy.default", 1);
+	load_example();
+	assert_int_equal(config.interval, 30000000000);
+	assert_string_equal(config.wavefront[0].push.destinations[0], "wavefront-proxy.default:2878");
+	assert_string_equal(config.wavefront[0].source, "pod-7");
+	assert_string_equal(config.global_tags, "node=node-3");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_keys),
-		cmocka_unit_test(test_complaints),
+		cmocka_unit_test(test_defaults), cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_ports),	 cmocka_unit_test(test_complaints),
 		cmocka_unit_test(test_example),
 	};
 

@@ -14,6 +14,12 @@ extern const struct config_key config_keys[];
 config_set_fn config_set_choice, config_set_integer, config_set_size, config_set_ring, config_set_duration;
 config_set_fn config_set_path, config_set_path_or_none, config_set_address, config_set_listen;
 config_set_fn config_set_scraped;
+/*
+ * Complains unless `text` is "host:port" or "[v6]:port", such as ...:`example`. Whether the host exists is for others
+ * to find out.
+ */
+int config_check_address(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
+			 const char *text, const char *example);
 /* Complains unless `node` is a list of at most `max` elements. */
 int config_check_list(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
 		      size_t max, const char *example);

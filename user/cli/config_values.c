@@ -164,18 +164,12 @@ int config_set_path_or_none(struct config_scan *scan, const struct config_key *k
 	return set_or_none(scan, key, node, field, config_set_path);
 }
 
-/* "host:port" or "[v6]:port", such as ...:`example`. Whether the host exists is for others to find out. */
-static int set_address(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
-		       void *field, const char *example)
+int config_check_address(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
+			 const char *text, const char *example)
 {
-	char text[CONFIG_TEXT_MAX];
-	const char *port;
+	const char *port = strrchr(text, ':');
 	uint64_t number;
-	int err = config_scan_text(scan, key->path, node, text);
 
-	if (err)
-		return err;
-	port = strrchr(text, ':');
 	if (!port || port == text || number_parse_uint64(port + 1, strlen(port + 1), &number) || !number ||
 	    number > UINT16_MAX)
 		return config_scan_fail(scan, node, key->path,
@@ -184,7 +178,17 @@ static int set_address(struct config_scan *scan, const struct config_key *key, c
 	if (memchr(text, ':', (size_t)(port - text)) && (text[0] != '[' || port[-1] != ']'))
 		return config_scan_fail(scan, node, key->path,
 					"'%s': an IPv6 address stands in brackets, [::1]:%s", text, example);
-	return text_store(scan, key, node, field, text, "address");
+	return 0;
+}
+
+static int set_address(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
+		       void *field, const char *example)
+{
+	char text[CONFIG_TEXT_MAX];
+	int err = config_scan_text(scan, key->path, node, text)
+			  ?: config_check_address(scan, key, node, text, example);
+
+	return err ? err : text_store(scan, key, node, field, text, "address");
 }
 
 /* Where a carbon is. */

@@ -2,7 +2,7 @@
 /*
  * outputs:
  *   wavefront:
- *     - proxy: "127.0.0.1:2878"             # or http://127.0.0.1:2878
+ *     - proxy: "127.0.0.1:2878"             # or http://127.0.0.1:2878; without a port 2878
  *     - url: "https://metrics.wavefront.com"
  *       token_file: /etc/kstatsd/wavefront.token
  */
@@ -13,6 +13,8 @@
 #define WAVEFRONT_FIELD(member)                               \
 	.offset = offsetof(struct wavefront_options, member), \
 	.size = sizeof(((struct wavefront_options *)0)->member)
+
+#define PROXY_PORT "2878"
 
 static const char *const limit_names[] = { "service", "proxy", NULL };
 static const char *const histogram_names[] = { "minute", "hour", "day", NULL };
@@ -27,20 +29,37 @@ static struct push_options *push_of(void *field)
 	return &options->push;
 }
 
+/*
+ * Where no port is said it is a proxy's own, but for https, which something before the proxy speaks.
+ *
+ *     http://[::1]/path
+ *            ^^^^^     the host; nothing follows it, or a path
+ */
+static void port_default(const char *text, char *address, size_t size)
+{
+	const char *host = text + (strncmp(text, "http://", 7) ? 0 : 7), *end;
+
+	end = host + strcspn(host, *host == '[' ? "]" : ":/");
+	end += *end == ']';
+	if (end > host && (!*end || (*end == '/' && host > text)))
+		snprintf(address, size, "%.*s:" PROXY_PORT "%s", (int)(end - text), text, end);
+	else
+		snprintf(address, size, "%s", text);
+}
+
 static int proxy_add(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
 		     struct push_options *push)
 {
-	struct config_key one = { .path = key->path, .size = ADDRESS_BYTES };
-	char text[CONFIG_TEXT_MAX], address[ADDRESS_BYTES] = "";
+	char text[CONFIG_TEXT_MAX], address[CONFIG_TEXT_MAX + sizeof(PROXY_PORT)];
 	int err = config_scan_text(scan, key->path, node, text);
 
+	if (!err && config_is_url(text))
+		err = config_scan_url(scan, key, node, text);
 	if (err)
 		return err;
-	if (config_is_url(text)) {
-		err = config_scan_url(scan, key, node, text);
-		return err ? err : config_add_destination(scan, key, node, push, text);
-	}
-	err = config_set_address(scan, &one, node, address);
+	port_default(text, address, sizeof(address));
+	if (!config_is_url(text))
+		err = config_check_address(scan, key, node, address, PROXY_PORT);
 	return err ? err : config_add_destination(scan, key, node, push, address);
 }
 
