@@ -125,6 +125,20 @@ def test_delta_counters(proxies, start):
     assert "a value of fewer is not sent to Wavefront, which would refuse it: WF-404" in one.log()
 
 
+def test_idle_delta_counters(receive, start):
+    """Counters of nothing, of the daemon's own above all, are nothing to complain of."""
+    proxy = receive()
+    one = start(output(proxy=proxy.address, delta_counters=True))
+    for number in range(3):
+        send("sendto", f"hits:{number % 2}|c\nend{number}:1|g", port=one.port)
+        one.flush()
+        proxy.wait_point(f"end{number}")
+    one.flush()
+    assert [point.value for point in proxy.named("∆hits.count")] == [1]
+    assert one.ledger.get("sinks.wavefront.refused.WF-404", 0) == 0
+    assert "refuse" not in one.log()
+
+
 def test_what_would_be_refused_is_counted(proxies, start):
     """With the limits of the service; a receiver that has them sees none of it."""
     proxies, told = proxies

@@ -44,7 +44,7 @@ static const struct {
 	[WAVEFRONT_NAME_ILLEGAL] = { "refused.WF-400", "WF-400 (the name is empty)" },
 	[WAVEFRONT_KEY_ILLEGAL] = { "refused.WF-401", "WF-401 (the key of a tag is empty)" },
 	[WAVEFRONT_TIME_FAR] = { "refused.WF-402", "WF-402 (more than a year old, or a day ahead)" },
-	[WAVEFRONT_DELTA_ILLEGAL] = { "refused.WF-404", "WF-404 (a delta counter is not above 0)" },
+	[WAVEFRONT_DELTA_ILLEGAL] = { "refused.WF-404", "WF-404 (a delta counter is below 0)" },
 	[WAVEFRONT_HISTOGRAM_EMPTY] = { "refused.WF-405", "WF-405 (the histogram is empty)" },
 	[WAVEFRONT_SOURCE_MISSING] = { "refused.WF-406", "WF-406 (the source is empty)" },
 	[WAVEFRONT_SOURCE_LONG] = { "refused.WF-407", "WF-407 (the source is too long)" },
@@ -255,8 +255,8 @@ static int wavefront_metric(struct encoder *encoder, const struct snapshot *snap
 	struct wavefront *wavefront = (struct wavefront *)encoder;
 	bool is_timer = metric->type == METRIC_TIMER;
 
-	/* A counter of nothing adds nothing. */
-	if (metric->type == METRIC_COUNTER && metric->idle && wavefront->options.delta_counters)
+	/* Nothing happened: there is nothing to add, and nothing to complain of. */
+	if (metric->type == METRIC_COUNTER && !metric->counter && wavefront->options.delta_counters)
 		return 0;
 	metric_take(wavefront, snapshot, metric, records);
 	stem_write(wavefront);
