@@ -105,6 +105,24 @@ def test_filters_and_percentiles(fakes, start):
     assert "upper_90" in window.last("shop.checkout") and "upper_99" not in window.last("shop.checkout")
 
 
+def test_counters_appear_with_what_they_count(fakes, start):
+    """One that never counted is not sent; one that did is, also while it does not."""
+    fake, = fakes(1)
+    one = start(outputs(at(fake.port)))
+    name = "sinks.graphite.events_without_place"
+
+    def next_of_it(wanted):
+        return wait_for(lambda: (found := one.flush().ledger).get(name) == wanted and found, f"{name} {wanted}")
+
+    first = one.flush()
+    assert "lines.lost.series_limit" in first.ledger, "a row of the ledger is"
+    wait_for(lambda: "sinks.graphite.lines_sent" in one.flush().ledger, "what was sent")
+    assert name not in one.ledger and "sinks.graphite.batches_dropped" not in one.ledger
+    send("sendto", "_e{5,4}:title|text", port=one.port)
+    next_of_it(1)
+    assert "sinks.graphite.batches_dropped" not in next_of_it(0)
+
+
 def test_global_tags(fakes, start):
     fake, = fakes(1)
     one = start(outputs(at(fake.port)), 'global_tags={env: prod, host: "no de/1", empty: ""}')

@@ -304,6 +304,7 @@ def test_sidecar_example(sidecar):
     assert proxy.wait_distribution("load").source == "pod-7"
     stamps = [point.timestamp for point in points]
     assert stamps[2] - stamps[0] < 5, "the interval is that of the variable"
+    assert not [point for point in proxy.points if point.name.startswith("kstatsd.")], "they cost, too"
     one.stop()
 
 

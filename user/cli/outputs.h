@@ -60,8 +60,8 @@ size_t outputs_percentiles(const struct config *config, double percentiles[PERCE
 bool outputs_gone(const struct outputs *outputs);
 
 /*
- * Adds what the sinks counted since the last call to `window`, as kstatsd.sinks.KIND.*; unless
- * `tell`, it only takes note that they counted. -ENOMEM.
+ * Adds what the sinks counted since the last call to `window`, as kstatsd.sinks.KIND.*, but what they never
+ * counted; unless `tell`, it only takes note that they counted. -ENOMEM.
  */
 int outputs_count_self(struct outputs *outputs, struct store *store, unsigned int window, bool tell);
 

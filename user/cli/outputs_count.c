@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 /*
  * What the sinks count becomes metrics: kstatsd.sinks.KIND.NAME, of all sinks of a kind together; of kind
- * "spool" is what waited for outputs that are not configured any more.
+ * "spool" is what waited for outputs that are not configured any more. What an output never counted is not
+ * told: most of it stays 0 for ever, and there are receivers that charge by points.
  */
 #include <stdio.h>
 #include "cli/outputs_internal.h"
@@ -40,7 +41,7 @@ static int counter_tell(const struct telling *telling, const char *kind, const c
 	int err = 0;
 
 	snprintf(name, sizeof(name), "kstatsd.sinks.%s.%s", kind, counter);
-	if (telling->store)
+	if (telling->store && total)
 		err = store_count_self(telling->store, telling->window, name, total - *counted);
 	if (!err)
 		*counted = total;
