@@ -75,7 +75,7 @@ test:	## install what the tests need, build, run them all (root)
 
 test-oracles:	## compare with servers built from Go modules, and with Wavefront's own, from Maven (root, network)
 	$(Q)deploy/install-deps build run test
-	$(Q)$(MAKE) -s --no-print-directory all $(OUTPUT)/venv/ready
+	$(Q)$(MAKE) -s --no-print-directory all $(OUTPUT)/tests/unit/test_wavefront $(OUTPUT)/venv/ready
 	$(Q)$(PYTHON) tests/run oracle
 
 bench:	## measure what a datagram costs, print a table (root)

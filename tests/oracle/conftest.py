@@ -6,6 +6,8 @@ The server really listens; kstatsd captures what is sent to it. tests/conftest.p
 import pytest
 
 import exporter
+import wavefront_validator
+from wavefront import PROXY
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +37,12 @@ def pair(start, exporter_binary, tmp_path):
     yield start_both
     for one in running:
         one.stop()
+
+
+@pytest.fixture(scope="module")
+def judged():
+    """A list of lines that kstatsd sent to Wavefront. At the end of the file Wavefront's own validator must take them all."""
+    lines = []
+    yield lines
+    refused = wavefront_validator.refused(lines, PROXY)
+    assert lines and not refused, f"{len(refused)} of {len(lines)}: {refused[:5]}"

@@ -2,7 +2,8 @@
 """Telegraf's outputs.wavefront as the oracle of the options that have its names.
 
 The same datagrams go to a Telegraf that listens and to kstatsd, which captures them; both send to a receiver. Compared are
-names, sources, tags and values, all of them, but for the deviations below. What kstatsd sends must be strictly valid, too.
+names, sources, tags and values, all of them, but for the deviations below. What kstatsd sends must be strictly valid, too,
+and Wavefront's own validator takes it.
 """
 import collections
 import json
@@ -95,7 +96,7 @@ def binary():
 
 
 @pytest.fixture
-def run_both(binary, start, tmp_path):
+def run_both(binary, start, judged, tmp_path):
     """run_both(lines, options) -> what each sends, {(name, source, tags): value}"""
     running = []
 
@@ -123,6 +124,7 @@ def run_both(binary, start, tmp_path):
                      lambda: f"{end}; arrived: {receiver.lines[-10:]}, {receiver.refused[:5]}, {server.said()}")
         ours.check()
         theirs.check()
+        judged.extend(ours.lines)
         return points_of(theirs, end), points_of(ours, end)
 
     yield run

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 """Wavefront's own proxy takes what kstatsd sends, by TCP and by HTTP, and passes it on to a stand-in for the service.
 
-The proxy is too old to judge names: those here are plain. What it passes on is read strictly.
+The proxy is too old to judge names: those here are plain. What it passes on is read strictly. The same batches go to a
+receiver, for Wavefront's own validator to judge the lines.
 """
 import json
 import socket
@@ -32,18 +33,35 @@ def way(request):
     return request.param
 
 
-def deliver(proxy, start, way, lines, **keys):
-    """Flushes them, and waits until the proxy has all."""
-    keys = {"proxy": WAYS[way].format(proxy.address), "source": "node1", "convert_paths": False, **keys}
-    one = start(f"outputs.wavefront={json.dumps([keys])}", "timers.mode=exact")
-    send("sendto", "\n".join(lines), port=one.port)
-    window = one.flush()
-    wait_for(lambda: not json.loads(one.ask("status", "--json").stdout)["sinks"][-1]["batches_queued"], "an empty queue")
-    return window
+def is_delivered(one, receiver):
+    """Nothing waits, and the receiver has read its half of what was sent."""
+    sink = json.loads(one.ask("status", "--json").stdout)["sinks"][-1]
+    return not sink["batches_queued"] and 2 * len(receiver.lines) >= sink["lines_sent"] > 0
 
 
-def test_points(proxy, start, way):
-    window = deliver(proxy, start, way, [f"{way}.hits:3|c|#env:prod,zone:eu-1", f"{way}.depth:-2.5|g", f"{way}.load:20|ms"])
+@pytest.fixture
+def deliver(proxy, way, start, judged):
+    """deliver(lines, **keys) flushes them, and waits until the proxy has all."""
+    receiver = wavefront.Receiver(wavefront.PROXY)
+
+    def deliver_some(lines, **keys):
+        proxies = [WAYS[way].format(address) for address in (proxy.address, receiver.address)]
+        keys = {"proxies": proxies, "source": "node1", "convert_paths": False, **keys}
+        one = start(f"outputs.wavefront={json.dumps([keys])}", "timers.mode=exact")
+        for at in range(0, len(lines), 100):
+            send("sendto", "\n".join(lines[at:at + 100]), port=one.port)
+        window = one.flush()
+        wait_for(lambda: is_delivered(one, receiver), lambda: f"an empty queue; {receiver.refused[:5]}")
+        return window
+
+    yield deliver_some
+    receiver.stop()
+    receiver.check()
+    judged.extend(receiver.lines)
+
+
+def test_points(proxy, deliver, way):
+    window = deliver([f"{way}.hits:3|c|#env:prod,zone:eu-1", f"{way}.depth:-2.5|g", f"{way}.load:20|ms"])
     at = window.last(f"{way}.depth")["timestamp"]
     for name, value, tags in ((f"{way}.hits.count", 3, {"env": "prod", "zone": "eu-1"}), (f"{way}.depth", -2.5, {}),
                               (f"{way}.load.upper_90", 20, {})):
@@ -52,16 +70,16 @@ def test_points(proxy, start, way):
         assert (point.name, point.value, point.timestamp, point.source, point.tags) == (name, value, at, "node1", tags)
 
 
-def test_delta_counters(proxy, start, way):
-    deliver(proxy, start, way, [f"delta.{way}:7|c", f"delta.{way}:-7|c", f"delta.{way}.up:7|c"], delta_counters=True)
+def test_delta_counters(proxy, deliver, way):
+    deliver([f"delta.{way}:7|c", f"delta.{way}:-7|c", f"delta.{way}.up:7|c"], delta_counters=True)
     [line] = proxy.wait_lines(f'^"?∆delta.{way}.up.count"? ')
     assert wavefront.parse(line).value == 7
     assert not [line for line in proxy.service.lines if f"∆delta.{way}.count" in line], "what is not above 0 is not sent"
 
 
-def test_histograms(proxy, start, way):
+def test_histograms(proxy, deliver, way):
     values = [10.0, 20.0, 20.0, 4000.0]
-    window = deliver(proxy, start, way, [f"spread.{way}:{value}|ms|#env:prod" for value in values], timer_points=False)
+    window = deliver([f"spread.{way}:{value}|ms|#env:prod" for value in values], timer_points=False)
     at = window.last(f"spread.{way};env=prod")["timestamp"]
     [line] = proxy.wait_lines(f'^!M .*"spread.{way}"')
     found = wavefront.parse(line)
@@ -71,14 +89,10 @@ def test_histograms(proxy, start, way):
     assert [value for _, value in found.centroids] == pytest.approx([10, 20, 4000], rel=0.006)
 
 
-def test_many_lines(proxy, start, way):
+def test_many_lines(proxy, deliver, way):
     """All of 2,000 names, and nothing is blocked on the way."""
     names = [f"many.{way}.n{number}" for number in range(2000)]
-    keys = {"proxy": WAYS[way].format(proxy.address), "source": "node1"}
-    one = start(f"outputs.wavefront={json.dumps([keys])}")
-    for at in range(0, len(names), 100):
-        send("sendto", "\n".join(f"{name}:1|c" for name in names[at:at + 100]), port=one.port)
-    one.flush()
+    deliver([f"{name}:1|c" for name in names])
     proxy.wait_lines(f'^"many.{way}.n[0-9]*.count" 1.0 [0-9]* source="node1"$', len(names))
     assert not [line for line in proxy.blocked() if "many." in line]
 

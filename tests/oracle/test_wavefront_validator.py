@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 """Wavefront's own validator takes every line that kstatsd makes: of all types, of names and tags that were never meant for it.
 
-And every line that the end-to-end tests make: they are run once more, and tests/e2e/wavefront.py appends what it receives to
-the file that KSTATSD_WAVEFRONT_LINES names.
+And every line that other tests make: those of tests/e2e that deliver to Wavefront and the encoder's unit test are run once
+more, and append the lines to the file that KSTATSD_WAVEFRONT_LINES names. Those of tests/oracle have the fixture `judged`.
 """
+import glob
 import json
 import os
 import random
@@ -76,18 +77,36 @@ def test_every_line_is_taken(settings, start):
         receiver.stop()
 
 
-def test_every_line_of_the_other_tests(tmp_path):
-    """Those of tests/e2e that deliver to Wavefront, with all they send on the way."""
+def delivering():
+    """The files of tests/e2e with an output for Wavefront."""
+    for path in sorted(glob.glob(os.path.join(ROOT, "tests", "e2e", "test_*.py"))):
+        with open(path, encoding="utf-8") as file:
+            if "outputs.wavefront=" in file.read():
+                yield os.path.relpath(path, ROOT)
+
+
+UNIT = os.path.join(".output", "tests", "unit", "test_wavefront")
+COMMANDS = {UNIT: [UNIT], **{path: [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", path] for path in delivering()}}
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_every_line_of_the_other_tests(path, tmp_path):
+    """With all that they send on the way."""
     made = tmp_path / "lines"
-    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/e2e/test_wavefront.py",
-                           "tests/e2e/test_conservation.py"], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, check=False,
-                          env={**os.environ, "KSTATSD_WAVEFRONT_LINES": str(made)})
+    assert path != UNIT or os.path.exists(os.path.join(ROOT, UNIT)), f"it is missing: make {UNIT}"
+    done = subprocess.run(COMMANDS[path], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, check=False, env={**os.environ, "KSTATSD_WAVEFRONT_LINES": str(made)})
     assert done.returncode == 0, done.stdout[-4000:]
     lines = made.read_text(encoding="utf-8").splitlines()
-    assert len(lines) > 1000
+    print(f"{len(lines)} lines")
+    assert len(lines) > 50
     refused = validator.refused(lines, PROXY)
     assert not refused, f"{len(refused)} of {len(lines)}: {refused[:5]}"
+
+
+def test_the_other_tests():
+    """Else those would be few."""
+    assert set(COMMANDS) >= {f"tests/e2e/test_{name}.py" for name in ("wavefront", "conservation", "delivery")}
 
 
 REFUSED = {
