@@ -102,7 +102,8 @@ format:	## lay the C sources out as .clang-format says
 install: all	## install to $(DESTDIR)$(PREFIX)
 	install -D -m 755 $(OUTPUT)/kstatsd $(DESTDIR)$(PREFIX)/sbin/kstatsd
 	install -D -m 644 docs/kstatsd.8 $(DESTDIR)$(PREFIX)/share/man/man8/kstatsd.8
-	install -D -m 644 deploy/kstatsd.yaml $(DESTDIR)$(PREFIX)/share/doc/kstatsd/kstatsd.yaml
+	$(Q)for file in *.md LICENSE docs/*.md docs/*.json docs/*.svg docs/*.png docs/decisions/*.md deploy/*.yaml; do \
+		install -D -m 644 "$$file" "$(DESTDIR)$(PREFIX)/share/doc/kstatsd/$$file" || exit; done
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's|@sbindir@|$(PREFIX)/sbin|' deploy/kstatsd.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/kstatsd.service
 
