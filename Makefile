@@ -73,8 +73,8 @@ test:	## install what the tests need, build, run them all (root)
 	$(Q)$(MAKE) -s --no-print-directory all $(C_TESTS) $(FUZZERS) $(OUTPUT)/venv/ready
 	$(Q)$(PYTHON) tests/run $(TIERS)
 
-test-oracles:	## compare with servers built from Go modules, and with Wavefront's own, from Maven (root, network)
-	$(Q)deploy/install-deps build run test
+test-oracles:	## compare with statsd_exporter, Telegraf, OpenTelemetry's collector, Wavefront's validator and proxy (root, network, Go)
+	$(Q)deploy/install-deps build run test oracle
 	$(Q)$(MAKE) -s --no-print-directory all $(OUTPUT)/tests/unit/test_wavefront $(OUTPUT)/venv/ready
 	$(Q)$(PYTHON) tests/run oracle
 

@@ -31,7 +31,7 @@ SETTINGS = """<settings>
 
 def tool(name):
     path = shutil.which(name)
-    expect(path, f"cannot run {name}: it is not installed; install a JDK of at least 11 and Maven")
+    expect(path, f"cannot run {name}: it is not installed; run `deploy/install-deps oracle` (root)")
     return path
 
 
