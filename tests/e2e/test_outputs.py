@@ -2,7 +2,6 @@
 """What outputs can do beside plain Graphite: protocols, templates, several addresses, TLS, filters, files."""
 import json
 import os
-import re
 import socket
 import ssl
 import subprocess
@@ -12,7 +11,7 @@ import jsonschema
 import pytest
 
 from carbon import Carbon, FakeCarbon, assert_lines_valid
-from daemon import KSTATSD, ROOT, free_port, send, wait_for
+from daemon import ROOT, free_port, send, wait_for
 
 DOCS = os.path.join(ROOT, "docs")
 
@@ -379,41 +378,3 @@ def test_leaves_at_once_when_all_is_on_disk(start):
         wait_for(lambda: not json.loads(one.ask("status", "--json").stdout)["sinks"][-1]["bytes_spooled"], "the spool")
     finally:
         late.stop()
-
-
-def examples():
-    """The configurations of docs/sinks.md, by the heading above each."""
-    heading, found, lines = "", {}, None
-    with open(os.path.join(DOCS, "sinks.md"), encoding="utf-8") as file:
-        for line in file:
-            if line.startswith("```"):
-                if lines:
-                    found.setdefault(heading, "".join(lines))
-                lines = [] if line.startswith("```yaml") else None
-            elif lines is not None:
-                lines.append(line)
-            elif line.startswith("## "):
-                heading = line[3:].strip()
-    return found
-
-
-EXAMPLES = examples()
-
-
-def test_every_sink_has_an_example():
-    """Every key of `outputs` that the configuration knows is in one of them."""
-    with open(os.path.join(DOCS, "configuration.md"), encoding="utf-8") as file:
-        kinds = set(re.findall(r"^\| `outputs\.([a-z]+)` \|", file.read(), re.MULTILINE))
-    assert kinds >= {"stdout", "file", "graphite"}
-    shown = {kind for text in EXAMPLES.values() for kind in re.findall(r"^  ([a-z]+):", text, re.MULTILINE)}
-    assert kinds <= shown
-
-
-@pytest.mark.parametrize("heading", EXAMPLES)
-def test_example_is_loaded(tmp_path, heading):
-    path = tmp_path / "kstatsd.yaml"
-    path.write_text(EXAMPLES[heading])
-    done = subprocess.run([KSTATSD, "check", "-c", str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                          check=False)
-    assert f"valid ({path})" in done.stdout, done.stdout + done.stderr
-    assert "not valid" not in done.stdout
