@@ -167,7 +167,7 @@ def small_disk(folder, size):
 
 
 @contextlib.contextmanager
-def deaf_resolver(folder):
+def deaf_resolver(folder, options="timeout:10 attempts:3"):
     """
     The words before a command by which its names are asked of a server that never answers, and that server's socket.
     It is bound and nobody reads it: no answer, and no refusal either. The command's mounts are its own.
@@ -179,7 +179,7 @@ def deaf_resolver(folder):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind((address, 53))
         with open(path, "w", encoding="ascii") as file:
-            file.write(f"nameserver {address}\noptions timeout:10 attempts:3\n")
+            file.write(f"nameserver {address}\noptions {options}\n")
         with open(switch, "w", encoding="ascii") as file:
             file.write("hosts: files dns\n")
         script = 'mount --bind "$1" /etc/resolv.conf && mount --bind "$2" /etc/nsswitch.conf && shift 2 && exec "$@"'
