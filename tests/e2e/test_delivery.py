@@ -126,18 +126,27 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("refusal", REFUSALS)
-def test_posts_that_are_not_taken(refusal, start):
-    """Again and again, for as long as it takes; other outputs have their flushes meanwhile. Then all comes, once."""
-    # Half an answer takes as long as an answer may: a second.
-    proxy = Proxy(answers=[REFUSALS[refusal]] * (2 if refusal == "half an answer" else 12))
+def test_posts_that_are_not_taken(refusal, start, tmp_path):
+    """
+    For a minute of the daemon's wall clock, and for as many attempts as that would have at a retry.min of 5 s: both are
+    compressed to a second. Other outputs have their flushes meanwhile. Then all comes, once.
+    """
+    clock = Clock(tmp_path)
+    proxy = Proxy(answers=[REFUSALS[refusal]] * 1000)
     try:
         with Receiver() as good:
-            one = start(graphite(good.port), posts_to(proxy.url))
+            one = start(graphite(good.port), posts_to(proxy.url), "flush.align=false", command_prefix=clock.prefix)
             for flush in range(3):
                 names = count_up(one, f"post{flush}", 20)
                 _, seconds = timed_flush(one)
                 assert seconds < 2
                 good.wait_names(*names)
+                clock.step(20)
+            # Half an answer takes as long as an answer may: half a second.
+            attempts = 2 if refusal == "half an answer" else 12
+            wait_for(lambda: len(proxy.requests) >= attempts, lambda: f"{attempts} attempts; {len(proxy.requests)} came")
+            assert not proxy.points and sinks(one, "wavefront")[0]["batches_queued"] >= 3
+            del proxy.answers[1:]
             for flush in range(3):
                 proxy.wait_point(f"post{flush}.19.count")
             wait_for(lambda: sinks(one, "wavefront")[0]["batches_queued"] == 0, "an empty queue")
