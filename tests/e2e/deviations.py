@@ -85,8 +85,9 @@ deviation("empty-name", "a line without a name is a bad line",
           *bad(":7|c|#x:NAME", ":7|g|#x:NAME", ":7|ms|#x:NAME"))
 deviation("empty-component", "carbon has no folders without a name: dots that separate nothing go",
           (".NAME..x.:7|c", ["NAME.x:7|c"], 0))
-deviation("own-names", "kstatsd. begins the names of kstatsd's own metrics; one that is sent becomes _kstatsd.",
-          ("kstatsd.NAME:7|c", ["_kstatsd.NAME:7|c"], 0))
+deviation("own-names", "kstatsd. begins the names of kstatsd's own metrics; one that is sent, or that a sink may make that of, "
+          "gets a _ before it",
+          *((f"kstatsd{byte}NAME:7|c", [f"_kstatsd{byte}NAME:7|c"], 0) for byte in "._-"))
 deviation("blank-behind-type", "a line that ends with a blank, or CR LF, is taken as without; statsd then lets "
           "a timer be negative and refuses the members of sets that are no numbers",
           ("NAME:-7|ms\r", [], 1), ("NAME:alice|s\r\nNAME:bob|s ", ["NAME:alice|s", "NAME:bob|s"], -2))

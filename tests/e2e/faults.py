@@ -24,15 +24,16 @@ class Receiver:
     Takes lines by TCP. `reset_after`: the bytes after which each of the next `resets` connections is broken off by a
     reset, in the middle of whatever was on its way; if it `dies` of that, nobody listens any more. `greeting`: what it
     says to everybody who connects, as a carbon never does. While `deaf` it accepts and reads nothing. `buffer` bounds
-    what its kernel takes for it.
+    what its kernel takes for it; with a `pace` it sleeps so many seconds after each of its reads.
     """
 
-    def __init__(self, port=0, reset_after=0, resets=0, dies=False, greeting=b"", deaf=False, buffer=0):
+    def __init__(self, port=0, reset_after=0, resets=0, dies=False, greeting=b"", deaf=False, buffer=0, pace=0):
         self.listener = socket.create_server(("127.0.0.1", port))
         if buffer:
             self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         self.port = self.listener.getsockname()[1]
         self.reset_after, self.resets, self.dies, self.greeting = reset_after, resets, dies, greeting
+        self.pace = pace
         self.hears = threading.Event()
         self.whole, self.connections, self.clients = [], 0, []
         if not deaf:
@@ -65,6 +66,7 @@ class Receiver:
                 if not data:
                     return
                 rest -= len(data)
+                time.sleep(self.pace)
                 *whole, pending = (pending + data).split(b"\n")
                 self.whole += whole
             if self.dies:
@@ -167,7 +169,7 @@ def small_disk(folder, size):
 
 
 @contextlib.contextmanager
-def deaf_resolver(folder):
+def deaf_resolver(folder, options="timeout:10 attempts:3"):
     """
     The words before a command by which its names are asked of a server that never answers, and that server's socket.
     It is bound and nobody reads it: no answer, and no refusal either. The command's mounts are its own.
@@ -179,7 +181,7 @@ def deaf_resolver(folder):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind((address, 53))
         with open(path, "w", encoding="ascii") as file:
-            file.write(f"nameserver {address}\noptions timeout:10 attempts:3\n")
+            file.write(f"nameserver {address}\noptions {options}\n")
         with open(switch, "w", encoding="ascii") as file:
             file.write("hosts: files dns\n")
         script = 'mount --bind "$1" /etc/resolv.conf && mount --bind "$2" /etc/nsswitch.conf && shift 2 && exec "$@"'

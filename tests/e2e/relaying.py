@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 """Relays: what arrives behind one, and the case that guests run too. Standard library only."""
 import os
+import signal
 import socket
 import time
 
@@ -22,6 +23,28 @@ def arrived(listener, lines, seconds=PATIENCE):
     while sum(len(one.split()) for one in got) < lines and time.monotonic() < deadline:
         got += listener.receive(0.1)
     return got + listener.receive(0.05)
+
+
+def rush(daemon, small, large):
+    """
+    Sends more than the daemon reads at a time, of what the kernel parses and of what it leaves to the daemon, while
+    the daemon is kept from reading. The first line of each datagram, as it was sent.
+    """
+    payloads = [b"g:%07d|g|#in:a.rush" % number for number in range(small)]
+    payloads += [(b"g:9%06d|g" % number).ljust(9000, b"\n") for number in range(large)]
+    payloads += [b"g:8%06d|g" % number for number in range(100)]
+    daemon.process.send_signal(signal.SIGSTOP)
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.connect(("127.0.0.1", daemon.port))
+            for payload in payloads:
+                try:
+                    sender.send(payload)
+                except ConnectionRefusedError:
+                    sender.send(payload)  # nobody listens there, which is said at every other send
+    finally:
+        daemon.process.send_signal(signal.SIGCONT)
+    return [payload.split()[0] for payload in payloads]
 
 
 def relay_ready(folder):

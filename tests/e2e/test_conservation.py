@@ -135,6 +135,22 @@ def test_graphite(start, tmp_path):
     assert kept <= set(wanted), "nothing arrives that was not flushed"
 
 
+def test_killed_while_it_delivers(start, tmp_path):
+    """Four times, by SIGKILL, with a batch half sent and others behind it, to a destination that takes its time."""
+    run = Run(start, tmp_path, graphite)
+    run.flush(60)
+    run.kill()
+    receiver = run.listen(pace=0.004)
+    for _ in range(4):
+        had = len(receiver.whole)
+        wait_for(lambda: len(receiver.whole) > had + 1000, "the delivery to go on")
+        assert run.waiting()["batches_queued"] > 5, "killed with much to be delivered"
+        run.one.kill()
+        run.one.start()
+    run.finish()
+    compare(graphite_points(run.lines()), graphite_wanted(run.metrics))
+
+
 def wavefront(port):
     return f'outputs.wavefront=[{{proxy: "127.0.0.1:{port}", source: tests, retry: {{min: 20ms, max: 100ms}}}}]'
 

@@ -54,16 +54,22 @@ def timed_flush(one):
     return window, time.monotonic() - began
 
 
+def delivered_soon(one, good, name, series=20):
+    """Counts up and flushes: nothing else that is wrong delays it. The names, which the good one has by then."""
+    names = count_up(one, name, series)
+    _, seconds = timed_flush(one)
+    assert seconds < 2
+    good.wait_names(*names)
+    return names
+
+
 def test_refused_connections_delay_nobody(start):
     """One is not there: the other has each flush at once; when the first comes it gets all, in their order."""
     port = closed_port()
     with Receiver() as good:
         one = start(graphite(port, good.port))
         for flush in range(10):
-            names = count_up(one, f"refused{flush}", 20)
-            _, seconds = timed_flush(one)
-            assert seconds < 2
-            good.wait_names(*names)
+            names = delivered_soon(one, good, f"refused{flush}")
         row = sinks(one)[0]
         assert row["batches_queued"] == 10 and not row["connected"] and not row["lines_dropped"]
         with Receiver(port) as late:
@@ -90,10 +96,7 @@ def test_accepts_and_never_reads(start):
     """It is given up after `timeout` and asked again; meanwhile nothing else waits. Once it reads it gets all."""
     with Receiver(deaf=True, buffer=4096) as deaf, Receiver() as good:
         one = start(graphite(deaf.port, good.port))
-        names = count_up(one, "deaf", 5000)
-        _, seconds = timed_flush(one)
-        assert seconds < 2
-        good.wait_names(*names)
+        names = delivered_soon(one, good, "deaf", 5000)
         wait_for(lambda: deaf.connections >= 3, "the daemon to try again")
         _, seconds = timed_flush(one)
         assert seconds < 2
@@ -126,18 +129,24 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("refusal", REFUSALS)
-def test_posts_that_are_not_taken(refusal, start):
-    """Again and again, for as long as it takes; other outputs have their flushes meanwhile. Then all comes, once."""
-    # Half an answer takes as long as an answer may: a second.
-    proxy = Proxy(answers=[REFUSALS[refusal]] * (2 if refusal == "half an answer" else 12))
+def test_posts_that_are_not_taken(refusal, start, tmp_path):
+    """
+    For a minute of the daemon's wall clock, and for as many attempts as that would have at a retry.min of 5 s: both are
+    compressed to a second. Other outputs have their flushes meanwhile. Then all comes, once.
+    """
+    clock = Clock(tmp_path)
+    proxy = Proxy(answers=[REFUSALS[refusal]] * 1000)
     try:
         with Receiver() as good:
-            one = start(graphite(good.port), posts_to(proxy.url))
+            one = start(graphite(good.port), posts_to(proxy.url), "flush.align=false", command_prefix=clock.prefix)
             for flush in range(3):
-                names = count_up(one, f"post{flush}", 20)
-                _, seconds = timed_flush(one)
-                assert seconds < 2
-                good.wait_names(*names)
+                delivered_soon(one, good, f"post{flush}")
+                clock.step(20)
+            # Half an answer takes as long as an answer may: half a second.
+            attempts = 2 if refusal == "half an answer" else 12
+            wait_for(lambda: len(proxy.requests) >= attempts, lambda: f"{attempts} attempts; {len(proxy.requests)} came")
+            assert not proxy.points and sinks(one, "wavefront")[0]["batches_queued"] >= 3
+            del proxy.answers[1:]
             for flush in range(3):
                 proxy.wait_point(f"post{flush}.19.count")
             wait_for(lambda: sinks(one, "wavefront")[0]["batches_queued"] == 0, "an empty queue")
@@ -340,6 +349,15 @@ def test_a_hundred_thousand_series(start):
         assert sinks(one)[0]["batches_queued"] > 0 and not sinks(one)[0]["lines_dropped"]
 
 
+def test_what_the_resolver_library_says(start, tmp_path):
+    """It is for those who want to know all, and in lines like the daemon's own."""
+    with deaf_resolver(tmp_path, "timeout:1 attempts:1 max-timeouts:1") as (prefix, _):
+        one = start(graphite("carbon.example:2003"), "log.level=debug", command_prefix=prefix)
+        wait_for(lambda: "has failed: request timed out" in one.log(), "the resolver to give up")
+        assert "kstatsd: debug: libevent: " in one.log()
+        assert [line for line in one.log().splitlines() if not line.startswith("kstatsd: ")] == []
+
+
 @pytest.fixture
 def unresolved(start, tmp_path):
     """A daemon with one output whose name nobody resolves, and a receiver that it reaches."""
@@ -352,10 +370,7 @@ def test_a_resolver_that_does_not_answer(unresolved):
     one, good, server = unresolved
     assert b"\6carbon\7example" in server.recv(512).lower(), "it is asked"
     for flush in range(5):
-        names = count_up(one, f"resolver{flush}", 20)
-        _, seconds = timed_flush(one)
-        assert seconds < 2
-        good.wait_names(*names)
+        delivered_soon(one, good, f"resolver{flush}")
     row = sinks(one)[0]
     assert row["batches_queued"] == 5 and not row["connected"]
     began = time.monotonic()

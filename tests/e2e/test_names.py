@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 """Tags, templates and the mapping through the whole daemon, and that a reload renames what the kernel holds."""
+import json
+import socket
 import subprocess
 
 from carbon import FakeCarbon, assert_lines_valid
-from daemon import KSTATSD, assert_ledger_balances, send
+from daemon import KSTATSD, assert_ledger_balances, free_port, send, wait_for
+from prometheus import get, samples
+from wavefront import Receiver
 
 
 def write(path, text):
@@ -150,3 +154,36 @@ def test_bad_mapping_does_not_start(tmp_path):
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
         assert done.returncode != 0
         assert f"{path}:4: mappings[0].action: 'lose' is not one of: map, drop" in done.stderr
+
+
+def test_nobody_counts_in_the_ledger(start, tmp_path):
+    """Neither by what Prometheus or Wavefront make of a name, nor by what a rule, a template or both make of it."""
+    web = free_port(socket.SOCK_STREAM)
+    proxies = {separator: Receiver() for separator in ".-"}
+    try:
+        one = start(write(tmp_path / "m.yml", "mappings: [{match: 'mapped.*', name: kstatsd_daemon_$1}]"),
+                    'names.templates=["cut.* x.measurement*"]',
+                    f'outputs.prometheus={{listen: "127.0.0.1:{web}"}}',
+                    "outputs.wavefront=" + json.dumps([{"proxy": proxy.address, "metric_separator": separator,
+                                                        "retry": {"min": "20ms", "max": "100ms"}}
+                                                       for separator, proxy in proxies.items()]))
+        names = [f"{head}{name}" for head in ("kstatsd.", "kstatsd_", "kstatsd-", "_kstatsd_", "kstatsd--", "cut.kstatsd.")
+                 for name in ("daemon.flushes", "daemon_flushes", "daemon-flushes")] + ["mapped.flushes"]
+        send("sendto", "\n".join(f"{name}:{1000000 + number}|c" for number, name in enumerate(names)) +
+             "\nkstatsd:1|g\nlast:1|c", port=one.port)
+        one.flush()
+        shown = wait_for(lambda: (shown := samples(get(web).text)).get("last") and shown, "the flush to be shown")
+        own = {name: value for name, value in shown.items() if name.startswith("kstatsd")}
+        assert 1 <= own["kstatsd_daemon_flushes"] < 10 and "kstatsd" not in own
+        assert all(value < 1000000 or "bytes" in name for name, value in own.items()), own
+        assert shown["_kstatsd_daemon_flushes"] > 1000000 and shown["_kstatsd"] == 1
+        for separator, proxy in proxies.items():
+            proxy.wait_point(f"last{separator}count")
+            counted = [point for point in proxy.points if point.name.startswith("kstatsd") and point.name.endswith("count")
+                       and "flushes" in point.name]
+            assert counted and all(point.value < 10 for point in counted), counted
+            assert any(point.value > 1000000 for point in proxy.points if "kstatsd" in point.name)
+            proxy.check()
+    finally:
+        for proxy in proxies.values():
+            proxy.stop()

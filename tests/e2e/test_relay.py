@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from daemon import ENTRY_HOOKS, Listener, free_port, send, wait_for
-from relaying import BATCH, arrived, check_relay, relay_ready, relay_to
+from relaying import BATCH, arrived, check_relay, relay_ready, relay_to, rush
 from sockets import socket_settings
 from statsd_server import Statsd
 
@@ -67,6 +67,15 @@ def test_segments(start, there):
     daemon = start(relay_to(there.port, ", batch: {bytes: 64}"))
     send("segment", "seg:1|c|#%s\n" % ("s" * 50) * 3, "-g", 60, port=daemon.port)
     assert [len(one) for one in arrived(there, 3)] == [60, 60, 60]
+
+
+def test_order(start, there):
+    """That of the sends, however many wait on both ways to the daemon."""
+    daemon = start(relay_to(there.port))
+    lines = rush(daemon, 40000, 40)
+    got = b"\n".join(arrived(there, len(lines))).split()
+    assert len(got) == len(lines)
+    assert [line for line, sent in zip(got, lines) if line != sent][:3] == []
 
 
 def test_flood(start, there):

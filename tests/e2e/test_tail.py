@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from daemon import KSTATSD, wait_for
+from relaying import rush
 from sums import run_sum
 from watching import LINE, Tail, check_tail, watchers
 
@@ -27,6 +28,15 @@ def sendto(daemon):
 
 def test_fast_and_slow(daemon):
     check_tail(daemon)
+
+
+def test_order(daemon):
+    """That of the sends, however many wait on both ways to the daemon."""
+    with Tail(daemon, "--json", "--rate", "100000") as tail:
+        lines = rush(daemon, 3500, 40)
+        tail.wait_lines(len(lines))
+        shown = [one["line"].encode() for one in tail.objects()]
+    assert [line for line, sent in zip(shown, lines) if line != sent][:3] == []
 
 
 def test_process_and_time(daemon, sendto):

@@ -185,6 +185,10 @@ static void test_no_directory(void **state)
 	fclose(file);
 	snprintf(inner, sizeof(inner), "%s/a/b", directory);
 	refused("cannot create the directory");
+	refused("set state_dir to a directory that can be written to");
+	/* One that is a file. */
+	snprintf(inner, sizeof(inner), "%s/a", directory);
+	refused(".lock: Not a directory; set state_dir to a directory that can be written to");
 	options.directory = "/proc/kstatsd";
 	refused("cannot create the directory /proc/kstatsd");
 	options.directory = inner;

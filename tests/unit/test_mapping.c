@@ -148,6 +148,7 @@ static const struct {
 	/* a rule that makes nothing of a name leaves it alone */
 	{ MAPPINGS RULE("a.*", "$1") LABEL("l"), { { "a.", "a" }, { "a.b", "b;label=l" } } },
 	/* names are safe whatever is captured */
+	{ MAPPINGS RULE("a.*", "kstatsd_$1"), { { "a.x", "_kstatsd_x" } } },
 	{ MAPPINGS RULE("^(.*)$", "$1") REGEX LABEL("$1"),
 	  { { "kstatsd.x", "_kstatsd.x;label=kstatsd.x" }, { "..a..", "a;label=..a.." } } },
 	/* YAML's ways */

@@ -78,8 +78,10 @@ static const struct {
 	{ { "measurement.host" }, ".", "cpu.w", "host:mine", "cpu;host=mine" },
 	/* and all is made safe */
 	{ { "measurement.host" }, ".", "c p/u.w*1", "", "c_p-u;host=w1" },
-	{ { "measurement.name" }, ".", "kstatsd.w", "", "kstatsd;_name=w" },
+	{ { "measurement.name" }, ".", "kstatsd.w", "", "_kstatsd;_name=w" },
 	{ { "x.measurement*" }, ".", "x.kstatsd.lines", "", "_kstatsd.lines;x=x" },
+	{ { "x.measurement*" }, "_", "x.kstatsd.lines", "", "_kstatsd_lines;x=x" },
+	{ { "measurement*" }, "-", "kstatsd.lines", "", "_kstatsd-lines" },
 };
 
 static void test_cases(void **state)

@@ -21,7 +21,9 @@ int config_scan_fail(struct config_scan *scan, const yaml_node_t *node, const ch
 		     ...)
 {
 	bool named = *path || *scan->prefix;
-	char reason[512], line[32] = "", key[CONFIG_PATH_MAX + 8];
+	char reason[512], line[32] = "", key[2 * CONFIG_PATH_MAX + 8];
+	/* The list's element itself: "outputs.file[0]." without the dot. */
+	int prefix = (int)strlen(scan->prefix) - (!*path && *scan->prefix);
 	va_list args;
 
 	va_start(args, format);
@@ -30,10 +32,10 @@ int config_scan_fail(struct config_scan *scan, const yaml_node_t *node, const ch
 	if (scan->is_file)
 		snprintf(line, sizeof(line), ":%zu", node ? node->start_mark.line + 1 : 1);
 	/* An override names its key already: "-s flush.interval". */
-	snprintf(key, sizeof(key), "-s %s%s", scan->prefix, path);
+	snprintf(key, sizeof(key), "-s %.*s%s", prefix, scan->prefix, path);
 	named = named && (scan->is_file || strcmp(key, scan->source));
-	return error_set(scan->error, -EINVAL, "%s%s: %s%s%s%s", scan->source, line,
-			 named ? scan->prefix : "", named ? path : "", named ? ": " : "", reason);
+	return error_set(scan->error, -EINVAL, "%s%s: %s%s%s", scan->source, line,
+			 named ? key + strlen("-s ") : "", named ? ": " : "", reason);
 }
 
 const yaml_node_t *config_scan_item(const struct config_scan *scan, const yaml_node_t *node, size_t index)

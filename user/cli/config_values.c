@@ -4,6 +4,7 @@
  * addresses. A value is refused with the reason, never corrected.
  */
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include "cli/config_keys.h"
@@ -68,10 +69,24 @@ int config_set_integer(struct config_scan *scan, const struct config_key *key, c
 	return 0;
 }
 
+/* The largest unit in which it is a whole number, as one would write it. */
+static const char *size_write(char *text, size_t size, double bytes)
+{
+	static const char *const units[] = { " bytes", "KiB", "MiB", "GiB" };
+	size_t unit = 0;
+
+	while (unit < 3 && bytes >= 1024 && fmod(bytes, 1024) == 0) {
+		bytes /= 1024;
+		unit++;
+	}
+	snprintf(text, size, "%.0f%s", bytes, units[unit]);
+	return text;
+}
+
 int config_set_size(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
 		    void *field)
 {
-	char text[CONFIG_TEXT_MAX];
+	char text[CONFIG_TEXT_MAX], min[32], max[32];
 	uint64_t value;
 	int err = config_scan_text(scan, key->path, node, text);
 
@@ -83,8 +98,9 @@ int config_set_size(struct config_scan *scan, const struct config_key *key, cons
 					"'%s' is not a size: a number of bytes, or with KiB, MiB or GiB",
 					text);
 	if (err || (double)value < key->min || (double)value > key->max)
-		return config_scan_fail(scan, node, key->path, "%s is not between %.0f KiB and %.0f KiB",
-					text, key->min / 1024, key->max / 1024);
+		return config_scan_fail(scan, node, key->path, "%s is not between %s and %s", text,
+					size_write(min, sizeof(min), key->min),
+					size_write(max, sizeof(max), key->max));
 	field_store(field, key->size, value);
 	return 0;
 }

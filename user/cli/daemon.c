@@ -4,9 +4,11 @@
  * daemon_flush.c, what it tells the control socket in daemon_answer.c.
  */
 #include <errno.h>
+#include <event2/dns.h>
 #include <event2/event.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include "cli/daemon.h"
@@ -317,6 +319,31 @@ static void daemon_announce(const struct daemon *daemon)
 		 options->absorb ? ", absorbs" : "", (double)daemon->config.interval / NS_PER_SECOND);
 }
 
+/* Before it exits, libevent says why; all else is for -v. */
+static void libevent_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void libevent_log(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	log_library("libevent", format, args);
+	va_end(args);
+}
+
+static void on_libevent(int severity, const char *text)
+{
+	if (severity == EVENT_LOG_ERR)
+		log_error("libevent: %s", text);
+	else
+		libevent_log("%s", text);
+}
+
+static void on_evdns(int is_warning, const char *text)
+{
+	(void)is_warning;
+	libevent_log("%s", text);
+}
+
 int daemon_run(const struct config *config, const struct config_source *source, bool verbose,
 	       struct error *error)
 {
@@ -324,6 +351,8 @@ int daemon_run(const struct config *config, const struct config_source *source, 
 	int err;
 
 	signal(SIGPIPE, SIG_IGN);
+	event_set_log_callback(on_libevent);
+	evdns_set_log_fn(on_evdns);
 	err = daemon_open(&daemon, error);
 	if (!err) {
 		daemon.started = daemon.window_opened = clock_read(CLOCK_MONOTONIC);

@@ -59,12 +59,23 @@ static size_t path_collapse(char *path, size_t len)
 	return written;
 }
 
-#define OWN_PREFIX "kstatsd."
+/*
+ * What '.', '_' and '-' are is the sinks' to say: to Prometheus all are '_', to Wavefront '_' may be '.'. So all of
+ * kstatsd, kstatsd.x, kstatsd_x, kstatsd-x are the daemon's. The '_' before it is something to every sink.
+ */
+static bool name_is_own(const char *text)
+{
+	static const char own[] = "kstatsd";
+	const size_t len = sizeof(own) - 1;
+
+	return !strncmp(text, own, len) &&
+	       (!text[len] || text[len] == '.' || text[len] == '_' || text[len] == '-');
+}
 
 /* There is room for one byte more. Returns the new length. */
 static size_t name_disown(char *text, size_t len)
 {
-	if (strncmp(text, OWN_PREFIX, sizeof(OWN_PREFIX) - 1) != 0)
+	if (!name_is_own(text))
 		return len;
 	memmove(text + 1, text, len + 1);
 	text[0] = '_';

@@ -35,8 +35,9 @@ struct canonical_name {
  * many tags.
  *
  * Sanitising is statsd's: blanks become '_', '/' becomes '-', whatever else is not allowed
- * goes. A name that begins with "kstatsd.", as only the daemon's own do, gets a '_' before
- * it: nobody can count in the ledger but the daemon. Beyond statsd, too, so that carbon can store every result: empty path components go
+ * goes. A name that is "kstatsd" or begins with "kstatsd.", "kstatsd_" or "kstatsd-", as only the daemon's own do to one
+ * sink or another, gets a '_' before it: nobody can count in the ledger but the daemon. Beyond statsd, too, so that carbon
+ * can store every result: empty path components go
  * ("a..b" is "a.b"), a name of nothing is "_", a tag without a value has the value "true",
  * a tag without a key goes, the key "name", which carbon uses itself, becomes "_name"; of
  * equal keys the last one stays.

@@ -121,6 +121,7 @@ static int record_ingest(void *context, void *data, size_t size)
 		return 0;
 	if (capture->senders)
 		before = capture->own[window];
+	capture->taken = record->time;
 	ingest_set_time(capture->ingest, (capture->boot + (int64_t)record->time) / NS_PER_SECOND);
 	if (record->kind == RECORD_DATAGRAM)
 		ingest_datagrams(capture->ingest, window, record->data, record->len, record->segment,
@@ -144,6 +145,7 @@ static int record_ingest(void *context, void *data, size_t size)
  */
 static int ring_consume(struct capture *capture, int64_t bytes, uint64_t until, struct error *error)
 {
+	const uint64_t now = capture_time();
 	int err;
 
 	capture->consume = bytes;
@@ -153,6 +155,9 @@ static int ring_consume(struct capture *capture, int64_t bytes, uint64_t until, 
 	absorb_go_on(capture);
 	if (err < 0 && err != ENOUGH)
 		return error_set(error, err, "cannot drain the ring: %s", strerror(-err));
+	/* It is empty. */
+	if (err >= 0 && capture->taken < now)
+		capture->taken = now;
 	return 0;
 }
 

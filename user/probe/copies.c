@@ -19,6 +19,7 @@
 struct copies {
 	const struct bpf_map *outer;
 	int map_fd;
+	size_t bytes; /* of the ring */
 	struct ring_buffer *ring;
 	size_t head;
 	void (*take)(void *context, const void *record, size_t size);
@@ -50,7 +51,7 @@ static int copies_take(void *context, void *record, size_t size)
 	return copies->consume > 0 ? 0 : ENOUGH;
 }
 
-int copies_catch_up(struct copies *copies, uint64_t until, size_t bytes)
+int copies_consume(struct copies *copies, uint64_t until, size_t bytes)
 {
 	size_t held = copies->held_size;
 	int err;
@@ -65,6 +66,11 @@ int copies_catch_up(struct copies *copies, uint64_t until, size_t bytes)
 	copies->until = until;
 	err = ring_buffer__consume(copies->ring);
 	return err < 0 && err != ENOUGH ? err : 0;
+}
+
+int copies_catch_up(struct copies *copies, uint64_t until)
+{
+	return copies_consume(copies, until, copies->bytes);
 }
 
 int copies_fd(const struct copies *copies)
@@ -93,6 +99,7 @@ struct copies *copies_new(const struct bpf_map *outer, size_t bytes, size_t head
 	if (!copies)
 		return NULL;
 	copies->outer = outer;
+	copies->bytes = bytes;
 	copies->head = head;
 	copies->take = take;
 	copies->context = context;

@@ -25,8 +25,13 @@ struct copies *copies_new(const struct bpf_map *outer, size_t bytes, size_t head
 /* Programs fill it no more when it returns. Safe on NULL. */
 void copies_free(struct copies *copies);
 
-/* Takes the copies that are not younger than `until`, `bytes` of them at most. Negative errno. */
-int copies_catch_up(struct copies *copies, uint64_t until, size_t bytes);
+/*
+ * Takes all copies that are not younger than `until`, before what was sent then is passed on; not
+ * for ever, though programs may fill the ring meanwhile. Negative errno.
+ */
+int copies_catch_up(struct copies *copies, uint64_t until);
+/* The same of about `bytes` of them. */
+int copies_consume(struct copies *copies, uint64_t until, size_t bytes);
 /* Polls readable when the copies want to be read at once. */
 int copies_fd(const struct copies *copies);
 

@@ -70,6 +70,7 @@ struct capture {
 	uint64_t streams_cut;			       /* as it was when a window was closed last */
 	int64_t consume;			       /* bytes of the ring that this call may still take */
 	uint64_t consume_until;			       /* capture_time() at which it begins no more */
+	uint64_t taken;				       /* what was sent until then is not in the ring */
 	struct tail *tail;			       /* NULL: nobody watches lines */
 	struct senders *senders;		       /* NULL: nobody watches senders */
 	struct relay *relay;			       /* NULL: nothing is passed on */

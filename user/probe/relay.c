@@ -33,7 +33,7 @@ static void relay_record_take(void *context, const void *data, size_t size)
 
 static void relay_catch_up(const struct relay *relay, uint64_t until)
 {
-	if (copies_catch_up(relay->copies, until, CAPTURE_RELAY_BYTES))
+	if (copies_catch_up(relay->copies, until))
 		log_debug("cannot read the copies of datagrams that are older");
 }
 
@@ -131,7 +131,7 @@ int capture_relay_consume(struct capture *capture, struct error *error)
 
 	if (!capture->relay)
 		return 0;
-	err = copies_catch_up(capture->relay->copies, UINT64_MAX, CAPTURE_RELAY_BYTES);
+	err = copies_consume(capture->relay->copies, capture->taken, CAPTURE_RELAY_BYTES);
 	return err ? error_set(error, err, "cannot read the copies of datagrams: %s", strerror(-err)) : 0;
 }
 

@@ -25,7 +25,10 @@ int capture_relay(struct capture *capture, size_t ring_bytes,
 		  struct error *error);
 /* Polls readable when the copies want to be read at once; -1 while it is off. */
 int capture_relay_fd(const struct capture *capture);
-/* Reads the copies that are there, about CAPTURE_RELAY_BYTES at most. Negative errno. */
+/*
+ * Reads the copies that are there, about CAPTURE_RELAY_BYTES at most, and none that may be younger than what the last
+ * capture_consume() has not read. Negative errno.
+ */
 int capture_relay_consume(struct capture *capture, struct error *error);
 /* Datagrams since the start that could not be copied. */
 uint64_t capture_relay_missed(const struct capture *capture);

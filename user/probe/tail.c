@@ -68,7 +68,7 @@ void tail_bytes(struct capture *capture, const struct record *record, const void
 
 	if (!capture->tail)
 		return;
-	if (copies_catch_up(capture->tail->copies, record->time, TAIL_CONSUME_BYTES))
+	if (copies_catch_up(capture->tail->copies, record->time))
 		log_debug("cannot read the copies of lines that are older");
 	tail_lines(capture, line, data, len);
 }
@@ -144,7 +144,7 @@ int capture_tail_consume(struct capture *capture, struct error *error)
 
 	if (!capture->tail)
 		return 0;
-	err = copies_catch_up(capture->tail->copies, UINT64_MAX, TAIL_CONSUME_BYTES);
+	err = copies_consume(capture->tail->copies, capture->taken, TAIL_CONSUME_BYTES);
 	return err ? error_set(error, err, "cannot read the copies of lines: %s", strerror(-err)) : 0;
 }
 

@@ -34,7 +34,7 @@ int capture_tail(struct capture *capture, enum tail_mode mode,
 		 struct error *error);
 /* Polls readable when the copies want to be read at once; -1 while it is off. */
 int capture_tail_fd(const struct capture *capture);
-/* Reads the copies that are there. Negative errno. */
+/* Reads copies, none that may be younger than what the last capture_consume() has not read. Negative errno. */
 int capture_tail_consume(struct capture *capture, struct error *error);
 /* Datagrams since the start that found no room for a copy. */
 uint64_t capture_tail_missed(const struct capture *capture);

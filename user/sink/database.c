@@ -275,8 +275,8 @@ struct database *database_open(const struct database_options *options, struct er
 	}
 	err = directory_make(options->directory);
 	if (err) {
-		error_set(error, err, "cannot create the directory %s: %s", options->directory,
-			  strerror(-err));
+		error_set(error, err, "cannot create the directory %s: %s; " DATABASE_REMEDY,
+			  options->directory, strerror(-err));
 		goto out_free;
 	}
 	err = database->lock = database_lock(database->path, error);

@@ -52,7 +52,7 @@ int database_lock(const char *path, struct error *error)
 	snprintf(name, sizeof(name), "%s.lock", path);
 	lock = file_open(name);
 	if (lock < 0)
-		return error_set(error, lock, "cannot open %s: %s", name, strerror(-lock));
+		return error_set(error, lock, "cannot open %s: %s; " DATABASE_REMEDY, name, strerror(-lock));
 	if (flock(lock, LOCK_EX | LOCK_NB)) {
 		err = -errno;
 		error_set(error, err, "cannot lock %s: %s", name,
@@ -64,7 +64,7 @@ int database_lock(const char *path, struct error *error)
 	err = file_open(path);
 	if (err < 0) {
 		close(lock);
-		return error_set(error, err, "cannot open %s: %s", path, strerror(-err));
+		return error_set(error, err, "cannot open %s: %s; " DATABASE_REMEDY, path, strerror(-err));
 	}
 	/* Before SQLite has it open: closing would take its locks away. */
 	close(err);

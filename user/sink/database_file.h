@@ -8,6 +8,8 @@
 #include "lib/error.h"
 
 #define DATABASE_PATH_BYTES 512
+/* Ends the sentence of whoever cannot use a file there. */
+#define DATABASE_REMEDY "set state_dir to a directory that can be written to"
 
 /* Makes the directory and those above it, 0700, where they do not exist. -errno. */
 int directory_make(const char *directory);

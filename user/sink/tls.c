@@ -25,12 +25,17 @@ struct tls_session {
 	char problem[PROBLEM_BYTES];
 };
 
-/* OpenSSL's own words for the first thing that went wrong: what follows is only its consequence. */
+/*
+ * OpenSSL's own words for the first thing that went wrong: what follows is only its consequence. For
+ * what the kernel said it has none.
+ */
 static const char *reason_read(void)
 {
 	unsigned long code = ERR_get_error();
 	const char *reason = code ? ERR_reason_error_string(code) : NULL;
 
+	if (ERR_SYSTEM_ERROR(code))
+		return strerror(ERR_GET_REASON(code));
 	return reason ? reason : "no reason is known";
 }
 
