@@ -106,6 +106,7 @@ def histogram_point(data):
     for name, number in (("sum", 5), ("min", 12), ("max", 13)):
         bits = one(data, number)
         point[name] = None if bits is None else double(bits)
+    point["written"] = max([len(packed(one(side, 2, b""))) for side in (one(data, 8), one(data, 9)) if side], default=0)
     held = point["zero"] + sum(point["positive"].values()) + sum(point["negative"].values())
     expect(held == point["count"], f"{held} in buckets of {point['count']}")
     return point

@@ -31,15 +31,15 @@ def send_lines(port, *lines):
             sender.sendto(line.encode(), ("127.0.0.1", port))
 
 
-def bucket(value):
-    """Index of OTLP at scale 6: (2^(i/64), 2^((i+1)/64)]."""
-    return math.ceil(64 * math.log2(value)) - 1
+def bucket(value, scale=6):
+    """Index of OTLP, base = 2^(2^-scale): (base^i, base^(i+1)]."""
+    return math.ceil(math.ldexp(math.log2(value), scale)) - 1
 
 
 def test_values(start, receiver):
     """Every type, with tags; of timers each bucket."""
     daemon = begin(start, receiver, "global_tags={env: prod}")
-    times = [0.25, 1, 3, 3, 17, 1000, 2500.5]
+    times = [2.75, 3, 3, 17, 1000, 2500.5]
     sizes = [0, 0, -4, -4.2, 512, 70000]
     before = time.time()
     send_lines(daemon.port, "hits:3|c", "hits:4|c", "hits:1|c|#zone:eu", "back:-2|c", "depth:7|g", "users:a|s\nusers:b|s",
@@ -56,7 +56,7 @@ def test_values(start, receiver):
     assert load["unit"] == "s" and size["unit"] == "" and load["scale"] == size["scale"] == 6
     assert load["positive"] == collections.Counter(bucket(value / 1000) for value in times)
     assert not load["negative"] and not load["zero"] and load["count"] == len(times)
-    assert load["sum"] == pytest.approx(sum(times) / 1000) and (load["min"], load["max"]) == (0.00025, 2.5005)
+    assert load["sum"] == pytest.approx(sum(times) / 1000) and (load["min"], load["max"]) == (0.00275, 2.5005)
     assert size["positive"] == collections.Counter(bucket(value) for value in sizes if value > 0)
     assert size["negative"] == collections.Counter(bucket(-value) for value in sizes if value < 0)
     assert size["zero"] == 2 and size["sum"] == pytest.approx(sum(sizes)) and (size["min"], size["max"]) == (-4.2, 70000)
@@ -66,6 +66,18 @@ def test_values(start, receiver):
     for point in points.values():
         assert point["time"] == end and point["start"] == (0 if point["kind"] == "gauge" else pytest.approx(
             end - (time.time() - before) * SECOND, abs=3 * SECOND)), point
+
+
+def test_far_apart(start, receiver):
+    """Two values at the ends of what there is: few buckets, each where its value is."""
+    daemon = begin(start, receiver)
+    send_lines(daemon.port, *(f"wide.{number}:{least}|h\nwide.{number}:{most}|h"
+                              for number, (least, most) in enumerate(((1, 1e9), (1e-6, 9e12), (1e-300, 1e300)))))
+    daemon.flush()
+    points = wait_for(receiver.points, "points")
+    point = points[("wide.0", ())]
+    assert point["scale"] == 4 and point["positive"] == {bucket(1, 4): 1, bucket(1e9, 4): 1}
+    assert all(point["count"] == 2 and point["written"] <= 640 for point in points.values())
 
 
 def test_envelope(start, receiver, tmp_path):

@@ -215,7 +215,7 @@ static void test_histogram(void **state)
 		request = request_make(&metric, 1);
 		assert_string_equal(request.metrics[0]->unit, unit == UNIT_MILLISECONDS ? "s" : "");
 		point = request.metrics[0]->exponential_histogram->data_points[0];
-		assert_int_equal(point->scale, 6);
+		assert_int_equal(point->scale, 4);
 		assert_int_equal(point->count, count);
 		assert_int_equal(point->zero_count, 2);
 		assert_true(point->sum == 5000 / one && point->min == -8000 / one &&
@@ -223,7 +223,7 @@ static void test_histogram(void **state)
 		for (size_t i = 0; i < count; i++) {
 			double value = fabs(values[i]) / one;
 			const Otlp__Buckets *side = values[i] < 0 ? point->negative : point->positive;
-			int32_t index = (int32_t)ceil(64 * log2(value)) - 1;
+			int32_t index = (int32_t)ceil(16 * log2(value)) - 1;
 
 			if (!value)
 				continue;
@@ -236,6 +236,70 @@ static void test_histogram(void **state)
 		assert_int_equal(held, 5);
 		assert_true(point->positive->bucket_counts[0] &&
 			    point->positive->bucket_counts[point->positive->n_bucket_counts - 1]);
+		request_release(&request);
+	}
+}
+
+/* Each bucket of `side` holds what lies within its bounds, and no bucket lies across one. */
+static void assert_merged(const Otlp__Buckets *side, int scale, const struct bucket *buckets, size_t count,
+			  int base)
+{
+	uint64_t held = 0, told = 0;
+
+	assert_true(side->n_bucket_counts <= OTLP_BUCKETS_MAX);
+	assert_true(side->bucket_counts[0] && side->bucket_counts[side->n_bucket_counts - 1]);
+	for (size_t i = 0; i < side->n_bucket_counts; i++) {
+		/* In 64ths of an octave: the bounds, of which bucket e has e - 1 and e. */
+		int step = 1 << (6 - scale), lower = (side->offset + (int)i) * step, upper = lower + step;
+		uint64_t wanted = 0;
+
+		for (size_t j = 0; j < count; j++) {
+			int e = buckets[j].index - base;
+
+			if (e - 1 >= lower && e <= upper)
+				wanted += (uint64_t)buckets[j].count;
+		}
+		assert_int_equal(side->bucket_counts[i], wanted);
+		held += wanted;
+	}
+	for (size_t j = 0; j < count; j++)
+		told += (uint64_t)buckets[j].count;
+	assert_int_equal(held, told);
+}
+
+/* However far apart its values are, a point is small, and its buckets hold what their bounds say. */
+static void test_merging(void **state)
+{
+	static const struct {
+		double least, most;
+		int scale;
+	} cases[] = {
+		{ 1, 1, 6 },	    { 1.01, 1024, 6 },	{ 1, 1024, 5 },	     { 1, 1e6, 5 },	{ 1, 1e9, 4 },
+		{ 0.001, 1e12, 3 }, { 1e-38, 1e38, 1 }, { 3e-5, 2.9e-2, 6 }, { 5e-5, 6e-2, 5 },
+	};
+	static struct bucket buckets[2 * BUCKET_E_MAX + 1], mirrored[2 * BUCKET_E_MAX + 2];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int least = histogram_index(UNIT_NONE, cases[i].least);
+		int most = histogram_index(UNIT_NONE, cases[i].most), stride = (most - least) / 500 + 1;
+		struct metric metric = { .type = METRIC_TIMER, .name = "t", .tags = "", .buckets = mirrored };
+		Otlp__ExponentialHistogramDataPoint *point;
+		struct request request;
+		size_t count = 0;
+
+		for (int e = least; e < most; e += stride, count++)
+			buckets[count] = (struct bucket){ (int16_t)e, e % 7 + 10 };
+		buckets[count++] = (struct bucket){ (int16_t)most, 3 };
+		/* The other sign has one bucket, and the same scale. */
+		mirrored[0] = (struct bucket){ BUCKET_NEGATIVE_BASE - 77, 5 };
+		memcpy(mirrored + 1, buckets, count * sizeof(*buckets));
+		metric.bucket_count = count + 1;
+		request = request_make(&metric, 1);
+		point = request.metrics[0]->exponential_histogram->data_points[0];
+		assert_int_equal(point->scale, cases[i].scale);
+		assert_merged(point->positive, point->scale, buckets, count, 0);
+		assert_merged(point->negative, point->scale, mirrored, 1, BUCKET_NEGATIVE_BASE);
 		request_release(&request);
 	}
 }
@@ -258,12 +322,13 @@ static void test_histogram_ends(void **state)
 		request.metrics[0]->exponential_histogram->data_points[0];
 
 	(void)state;
-	assert_int_equal(point->positive->offset, -BUCKET_E_MAX - 1);
-	assert_int_equal(point->positive->n_bucket_counts, 2 * BUCKET_E_MAX + 1);
-	assert_int_equal(point->negative->n_bucket_counts, 2 * BUCKET_E_MAX + 1);
+	assert_int_equal(point->scale, 1);
+	assert_int_equal(point->positive->offset, -256);
+	assert_int_equal(point->positive->n_bucket_counts, 512);
+	assert_int_equal(point->negative->n_bucket_counts, 512);
 	assert_int_equal(point->negative->bucket_counts[0], 2);
-	assert_int_equal(point->negative->bucket_counts[2 * BUCKET_E_MAX], 1);
-	assert_int_equal(point->positive->bucket_counts[2 * BUCKET_E_MAX], 1000000000000000);
+	assert_int_equal(point->negative->bucket_counts[511], 1);
+	assert_int_equal(point->positive->bucket_counts[511], 1000000000000000);
 	assert_int_equal(point->count, 1 + 2 + 1 + 3 + 1000000000000000);
 	request_release(&request);
 }
@@ -309,10 +374,15 @@ static void test_long(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_head),	       cmocka_unit_test(test_bytes),
-		cmocka_unit_test(test_numbers),	       cmocka_unit_test(test_attributes),
-		cmocka_unit_test(test_groups),	       cmocka_unit_test(test_histogram),
-		cmocka_unit_test(test_histogram_ends), cmocka_unit_test(test_empty_histogram),
+		cmocka_unit_test(test_head),
+		cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_attributes),
+		cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_histogram),
+		cmocka_unit_test(test_merging),
+		cmocka_unit_test(test_histogram_ends),
+		cmocka_unit_test(test_empty_histogram),
 		cmocka_unit_test(test_long),
 	};
 

@@ -9,6 +9,9 @@
 struct metric;
 struct snapshot;
 
+/* Of one sign in one point: ten octaves at scale 6, all that a bucket can be at scale 1. */
+#define OTLP_BUCKETS_MAX 640
+
 /* Points of one kind and one name are one Metric. */
 enum otlp_kind {
 	OTLP_SUM,	    /* delta */
