@@ -80,6 +80,17 @@ def test_far_apart(start, receiver):
     assert all(point["count"] == 2 and point["written"] <= 640 for point in points.values())
 
 
+def test_counts_beyond_what_there_is(start, receiver):
+    """A rate of nearly nothing: what no number holds is cut, together with the sum of all, and counted."""
+    daemon = begin(start, receiver, "timers.weighted=true")
+    send_lines(daemon.port, "load:3|ms|@1e-300", "load:3|ms|@1e-300", "fine:1|ms|@1e-15")
+    daemon.flush()
+    points = wait_for(receiver.points, "points")
+    assert points[("load", ())]["count"] == 2 ** 63 - 1  # and what the buckets hold, or the receiver would complain
+    assert points[("fine", ())]["count"] == 10 ** 15
+    assert wait_for(lambda: daemon.flush().count("sinks.otlp.points_clamped"), "it to be counted") == 1
+
+
 def test_envelope(start, receiver, tmp_path):
     """Resource, scope, headers, token; neighbours of one name are one metric; without compression, too."""
     token = tmp_path / "token"

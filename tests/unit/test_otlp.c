@@ -333,6 +333,52 @@ static void test_histogram_ends(void **state)
 	request_release(&request);
 }
 
+/* Together counts stay below 2^63, whatever each is; a point whose counts do not is known. */
+static void test_clamped(void **state)
+{
+	static const struct {
+		double zero, one, two, negative;
+		uint64_t wanted[4]; /* in this order */
+		bool clamped;
+	} cases[] = {
+		{ 1, 2, 3, 4, { 1, 2, 3, 4 }, false },
+		{ 1, 0x1p62, 0, 4, { 1, 1ULL << 62, 0, 4 }, false },
+		{ 5, 1e300, 3, 4, { 5, INT64_MAX - 5, 0, 0 }, true },
+		{ 0x1p62, 0x1p62, 7, 0, { 1ULL << 62, (1ULL << 62) - 1, 0, 0 }, true },
+		{ INFINITY, 1, 1, 1, { INT64_MAX, 0, 0, 0 }, true },
+		{ 0, 0x1p63, 0, INFINITY, { 0, INT64_MAX, 0, 0 }, true },
+		{ NAN, 1, 0, 0, { 0, 1, 0, 0 }, true },
+	};
+	struct otlp_packer packer = {};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct bucket buckets[] = { { BUCKET_NEGATIVE_BASE, cases[i].negative },
+						  { BUCKET_ZERO, cases[i].zero },
+						  { 1, cases[i].one },
+						  { 2, cases[i].two } };
+		const struct metric metric = {
+			.type = METRIC_TIMER, .name = "t", .tags = "", .buckets = buckets, .bucket_count = 4
+		};
+		Otlp__ExponentialHistogramDataPoint *point;
+		const void *packed;
+		ptrdiff_t len = otlp_point_pack(&packer, &window, &metric, &packed);
+
+		assert_true(len > 0);
+		point = otlp__exponential_histogram_data_point__unpack(NULL, (size_t)len, packed);
+		assert_non_null(point);
+		assert_true(point->zero_count == cases[i].wanted[0]);
+		assert_true(point->positive->bucket_counts[0] == cases[i].wanted[1]);
+		assert_true(point->positive->bucket_counts[1] == cases[i].wanted[2]);
+		assert_true(point->negative->bucket_counts[0] == cases[i].wanted[3]);
+		assert_true(point->count == cases[i].wanted[0] + cases[i].wanted[1] + cases[i].wanted[2] +
+						    cases[i].wanted[3]);
+		assert_int_equal(packer.clamped, cases[i].clamped);
+		otlp__exponential_histogram_data_point__free_unpacked(point, NULL);
+	}
+	otlp_packer_release(&packer);
+}
+
 /* A timer of nothing says so, and has neither sum nor bounds. */
 static void test_empty_histogram(void **state)
 {
@@ -374,15 +420,11 @@ static void test_long(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_head),
-		cmocka_unit_test(test_bytes),
-		cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_attributes),
-		cmocka_unit_test(test_groups),
-		cmocka_unit_test(test_histogram),
-		cmocka_unit_test(test_merging),
-		cmocka_unit_test(test_histogram_ends),
-		cmocka_unit_test(test_empty_histogram),
+		cmocka_unit_test(test_head),	       cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_numbers),	       cmocka_unit_test(test_attributes),
+		cmocka_unit_test(test_groups),	       cmocka_unit_test(test_histogram),
+		cmocka_unit_test(test_merging),	       cmocka_unit_test(test_clamped),
+		cmocka_unit_test(test_histogram_ends), cmocka_unit_test(test_empty_histogram),
 		cmocka_unit_test(test_long),
 	};
 

@@ -197,9 +197,33 @@ static int shift_of(struct reach reach)
 	return shift;
 }
 
-/* Writes the buckets of one sign out. What they hold together is added to *total. */
+/* The counts of a point so far. Together they stay below 2^63: some who read them know no more. */
+struct tally {
+	uint64_t total;
+	bool clamped;
+};
+
+/* A whole number near `count`, as far as there is room; it is added. */
+static uint64_t tally_take(struct tally *tally, double count)
+{
+	uint64_t room = INT64_MAX - tally->total, whole;
+
+	if (!(count > 0)) {
+		tally->clamped |= !(count == 0);
+		return 0;
+	}
+	whole = count < 0x1p63 ? (uint64_t)llround(count) : room + 1;
+	if (whole > room) {
+		tally->clamped = true;
+		whole = room;
+	}
+	tally->total += whole;
+	return whole;
+}
+
+/* Writes the buckets of one sign out. */
 static int buckets_make(struct otlp_buffer *room, const struct metric *metric, bool negative, int shift,
-			Otlp__Buckets *buckets, uint64_t *total)
+			Otlp__Buckets *buckets, struct tally *tally)
 {
 	struct reach reach = reach_of(metric, negative);
 	uint64_t *counts;
@@ -217,21 +241,19 @@ static int buckets_make(struct otlp_buffer *room, const struct metric *metric, b
 	for (size_t i = 0; i < metric->bucket_count; i++)
 		if (bucket_is_of(&metric->buckets[i], negative, &index))
 			counts[(index >> shift) - buckets->offset] +=
-				(uint64_t)llround(metric->buckets[i].count);
-	for (size_t i = 0; i < n; i++)
-		*total += counts[i];
+				tally_take(tally, metric->buckets[i].count);
 	buckets->bucket_counts = counts;
 	buckets->n_bucket_counts = n;
 	return 0;
 }
 
-static uint64_t zero_count(const struct metric *metric)
+static uint64_t zero_count(const struct metric *metric, struct tally *tally)
 {
 	uint64_t count = 0;
 
 	for (size_t i = 0; i < metric->bucket_count; i++)
 		if (metric->buckets[i].index == BUCKET_ZERO)
-			count += (uint64_t)llround(metric->buckets[i].count);
+			count += tally_take(tally, metric->buckets[i].count);
 	return count;
 }
 
@@ -256,6 +278,7 @@ static ptrdiff_t histogram_pack(struct otlp_packer *packer, const struct snapsho
 	Otlp__ExponentialHistogramDataPoint point = OTLP__EXPONENTIAL_HISTOGRAM_DATA_POINT__INIT;
 	Otlp__Buckets positive = OTLP__BUCKETS__INIT, negative = OTLP__BUCKETS__INIT;
 	struct span span = span_of(snapshot, metric);
+	struct tally tally = {};
 	int shift = shift_of(reach_of(metric, false)), other = shift_of(reach_of(metric, true));
 
 	shift = other > shift ? other : shift;
@@ -264,10 +287,12 @@ static ptrdiff_t histogram_pack(struct otlp_packer *packer, const struct snapsho
 	point.start_time_unix_nano = span.start;
 	point.time_unix_nano = span.end;
 	point.scale = SCALE - shift;
-	point.zero_count = point.count = zero_count(metric);
-	if (buckets_make(&packer->positive, metric, false, shift, &positive, &point.count) ||
-	    buckets_make(&packer->negative, metric, true, shift, &negative, &point.count))
+	point.zero_count = zero_count(metric, &tally);
+	if (buckets_make(&packer->positive, metric, false, shift, &positive, &tally) ||
+	    buckets_make(&packer->negative, metric, true, shift, &negative, &tally))
 		return -ENOMEM;
+	point.count = tally.total;
+	packer->clamped = tally.clamped;
 	if (positive.n_bucket_counts)
 		point.positive = &positive;
 	if (negative.n_bucket_counts)
@@ -282,6 +307,7 @@ ptrdiff_t otlp_point_pack(struct otlp_packer *packer, const struct snapshot *sna
 	size_t count;
 	Otlp__KeyValue **attributes = attributes_make(packer, metric->tags, &count);
 
+	packer->clamped = false;
 	if (!attributes)
 		return -ENOMEM;
 	if (metric->type == METRIC_TIMER)

@@ -3,6 +3,7 @@
 #ifndef SINK_OTLP_POINT_H
 #define SINK_OTLP_POINT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +31,7 @@ struct otlp_buffer {
 /* What packing needs. All zero: nothing yet. */
 struct otlp_packer {
 	struct otlp_buffer text, attributes, positive, negative, packed;
+	bool clamped; /* the last point's counts were too large, and are smaller there */
 };
 
 enum otlp_kind otlp_kind_of(const struct metric *metric);
