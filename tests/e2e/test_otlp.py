@@ -111,6 +111,23 @@ def test_envelope(start, receiver, tmp_path):
     assert "secret-1" not in daemon.log()
 
 
+def test_secrets_come_back(start, receiver):
+    """A receiver repeats headers and token, in what it refuses and in what it takes: no log and no status does."""
+    secrets = ["HDRSECRET", "dXNlcjpwYXNzd29yZA==", "s3cr3t-t0k3n"]
+    echo = f"A-Api: {secrets[0]}, Basic {secrets[1]}, {secrets[2]}, {secrets[1][:-2]}".encode()
+    message = b"\x08\x01\x12" + bytes([len(echo)]) + echo
+    receiver.answers += [(400, echo), (200, b"\x0a" + bytes([len(message)]) + message), (503, echo)]
+    daemon = begin(start, receiver, keys=f', headers: {{A-Api: {secrets[0]}, B: "Basic {secrets[1]}"}}, token: {secrets[2]}')
+    status = ""
+    for number, said in enumerate(("it answered 400: A-Api: ", "some of its points: A-Api: ", "it answered 503: A-Api: ")):
+        send_lines(daemon.port, f"echo.{number}:1|c")
+        daemon.flush()
+        wait_for(lambda said=said: said in daemon.log(), lambda said=said: f"'{said}' in the log: {daemon.log()}")
+        status += daemon.ask("status").stdout + daemon.ask("status", "--json").stdout
+    assert [secret for secret in (*secrets, secrets[1][:-2]) if secret in daemon.log() + status] == []
+    assert receiver.refused[0][0]["A-Api"] == secrets[0]
+
+
 def test_batches(start, receiver):
     """2,000 series: several requests, none too large, nothing missing and nothing twice."""
     daemon = begin(start, receiver, keys=", batch: {points: 400, bytes: 32KiB}")

@@ -20,6 +20,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/number.h"
+#include "sink/http_secret.h"
 #include "sink/http_transport.h"
 #include "sink/batch.h"
 #include "sink/text.h"
@@ -27,6 +28,7 @@
 #define SECONDS_MAX 10
 #define CLIENTS_MAX 32
 #define TOKEN "s3cr3t-t0k3n"
+#define KEY "dTpwK3cvZA=="
 #define OK "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 /* What the server does instead of answering. */
@@ -183,7 +185,7 @@ struct scene {
 	struct batch *batch;
 	char address[64], url[128];
 	unsigned int ready, sent, lost, rejected, refused;
-	size_t answered;
+	struct text answered; /* all bodies */
 	char reason[256];
 	char token_file[64];
 };
@@ -264,8 +266,7 @@ static void on_answered(void *context, unsigned int kind, const char *body, size
 	struct scene *scene = context;
 
 	(void)kind;
-	(void)body;
-	scene->answered += len;
+	text_add(&scene->answered, body, len);
 }
 
 static struct batch *batch_of(unsigned int kind, const char *data)
@@ -281,7 +282,8 @@ static struct batch *batch_of(unsigned int kind, const char *data)
 
 static void scene_open(struct scene *scene, const char *const *answers)
 {
-	static const char *const headers[] = { "Content-Type: application/octet-stream", NULL };
+	static const char *const headers[] = { "Content-Type: application/octet-stream", "X-Key: Basic " KEY,
+					       NULL };
 
 	*scene = (struct scene){ .base = event_base_new() };
 	capture_start();
@@ -338,15 +340,22 @@ static void scene_send(struct scene *scene)
 	transport_send(scene->transport, scene->batch);
 }
 
-/* The token stands nowhere but in the request. */
+/* The token and the header's value stand nowhere but in the request. */
 static void scene_check_secrecy(struct scene *scene)
 {
+	static const char *const secrets[] = { TOKEN, KEY };
 	char log[16384];
 	size_t len = captured_read(log, sizeof(log));
 
-	assert_null(memmem(log, len, TOKEN, strlen(TOKEN)));
-	assert_null(strstr(scene->reason, TOKEN));
-	assert_null(strstr(transport_error(scene->transport), TOKEN));
+	for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
+		const char *secret = secrets[i];
+
+		assert_null(memmem(log, len, secret, strlen(secret)));
+		assert_null(strstr(scene->reason, secret));
+		assert_null(strstr(transport_error(scene->transport), secret));
+		assert_true(!scene->answered.len ||
+			    !memmem(scene->answered.data, scene->answered.len, secret, strlen(secret)));
+	}
 }
 
 static void scene_close(struct scene *scene)
@@ -358,6 +367,7 @@ static void scene_close(struct scene *scene)
 	event_base_free(scene->base);
 	if (*scene->token_file)
 		unlink(scene->token_file);
+	text_release(&scene->answered);
 	free(scene->batch);
 }
 
@@ -391,7 +401,7 @@ static void test_sent(void **state)
 	assert_int_equal(scene.server.connections, 1);
 	assert_int_equal(transport_connections(scene.transport), 1);
 	assert_true(transport_is_up(scene.transport));
-	assert_int_equal(scene.answered, 5);
+	assert_int_equal(scene.answered.len, 5);
 	assert_int_equal(scene.lost + scene.rejected + scene.refused, 0);
 	scene_close(&scene);
 }
@@ -454,6 +464,8 @@ static void test_lost(void **state)
 		  0 },
 		{ "HTTP/1.1 503 Oh\r\nContent-Length: 14\r\n\r\n<" TOKEN ">",
 		  "it answered 503: <************>", 0 },
+		{ "HTTP/1.1 503 Oh\r\nContent-Length: 39\r\n\r\nX-Key: Basic " KEY ", " KEY,
+		  "it answered 503: X-Key: ******************, **********==", 0 },
 		{ "HTTP/1.1 200 OK\r\nContent-Length: 10\r\nConnection: close\r\n\r\nabc", NULL, 1 },
 		{ "SSH-2.0-OpenSSH_9.2\r\n", NULL, 1 },
 		{ "HTTP/1.1 banana\r\n\r\n", NULL, 1 },
@@ -564,6 +576,78 @@ static void test_retry_after(void **state)
 	assert_true(clock_read(CLOCK_MONOTONIC) - began < NS_PER_SECOND);
 	scene_wait(&scene, &scene.sent, 1);
 	scene_close(&scene);
+}
+
+/* An answer that repeats what it was sent: neither a message nor who reads the answer gets to see it. */
+static void test_echo(void **state)
+{
+	static const struct {
+		const char *said, *kept;
+	} cases[] = {
+		{ TOKEN, "************" },
+		{ "<" KEY "><" TOKEN TOKEN ">", "<**********==><************************>" },
+		{ "Basic " KEY, "******************" },
+		{ "key dTpwK3cvZA rest", "key ********** rest" },
+		{ "Basic\\u0020dTpwK3cvZA\\u003d\\u003D!", "*********************************!" },
+		{ "Basic%20dTpwK3cvZA%3d%3D!", "************************!" },
+		{ "\n\x0d"
+		  "s3cr3t-t0",
+		  "\n\x0d*********" },
+		{ "s3cr3t-t1 Basi Content application/octet-stream",
+		  "s3cr3t-t1 Basi Content application/octet-stream" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char taken[256], refused[256];
+		const char *const answers[] = { taken, refused, NULL };
+		struct scene scene;
+
+		snprintf(taken, sizeof(taken), "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s",
+			 strlen(cases[i].said), cases[i].said);
+		snprintf(refused, sizeof(refused), "HTTP/1.1 400 OK\r\nContent-Length: %zu\r\n\r\n%s",
+			 strlen(cases[i].said), cases[i].said);
+		scene_open(&scene, answers);
+		scene_connect(&scene);
+		scene_send(&scene);
+		scene_wait(&scene, &scene.sent, 1);
+		assert_int_equal(scene.answered.len, strlen(cases[i].kept));
+		assert_memory_equal(scene.answered.data, cases[i].kept, scene.answered.len);
+		scene_send(&scene);
+		scene_wait(&scene, &scene.rejected, 1);
+		assert_non_null(strstr(scene.reason, cases[i].kept + strspn(cases[i].kept, "\r\n")));
+		scene_close(&scene);
+	}
+}
+
+/* How secrets are spelled, and where texts end. */
+static void test_secret(void **state)
+{
+	static const struct {
+		const char *secret, *text, *wanted;
+	} cases[] = {
+		{ "", "text", "text" },
+		{ "abcdef", "", "" },
+		{ "ab+c/d==", "x ab+c/d== ab-c_d==y", "x ******** ********y" },
+		{ "ab+c/d==", "ab\\u002bc\\/d\\u003D= ab%2Bc%2fd%3D%3d",
+		  "******************* ****************" },
+		{ "a\\\\b", "a\\\\b a\\\\\\\\b", "**** ******" },
+		{ "abcdef", "abc", "abc" },
+		{ "abcdef", "xabcde", "x*****" },
+		{ "abcdef", "abc%6", "abc%6" },
+		{ "abcdef", "abcabcdef", "abc******" },
+		{ "aa", "aaaaa", "****a" },
+		{ "ab", "a\\u006", "a\\u006" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[64];
+
+		snprintf(text, sizeof(text), "%s", cases[i].text);
+		http_secret_hide(cases[i].secret, text, strlen(text));
+		assert_string_equal(text, cases[i].wanted);
+	}
 }
 
 /* Nobody listens: the pauses grow to their maximum, and it is said once. */
@@ -726,6 +810,8 @@ int main(void)
 		cmocka_unit_test_teardown(test_lost, capture_stop),
 		cmocka_unit_test_teardown(test_rejected, capture_stop),
 		cmocka_unit_test_teardown(test_flood, capture_stop),
+		cmocka_unit_test_teardown(test_echo, capture_stop),
+		cmocka_unit_test(test_secret),
 		cmocka_unit_test_teardown(test_retry_after, capture_stop),
 		cmocka_unit_test_teardown(test_absent, capture_stop),
 		cmocka_unit_test_teardown(test_token_file, capture_stop),

@@ -12,6 +12,7 @@
 #include <string.h>
 #include "sink/gzip.h"
 #include "sink/http_request.h"
+#include "sink/http_secret.h"
 
 #define NS_PER_MSEC 1000000
 #define HEADER_BYTES (TOKEN_BYTES + 64)
@@ -200,4 +201,15 @@ int http_request_set(struct http_request *request, const struct http_token *toke
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, request->sent_headers);
 	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len);
 	return curl_easy_setopt(easy, CURLOPT_POSTFIELDS, data) ? -ENOMEM : 0;
+}
+
+void http_request_hide(const struct http_request *request, const struct http_token *token, char *text,
+		       size_t len)
+{
+	static const char content[] = "Content-"; /* -Type, -Encoding: anybody may know */
+
+	http_secret_hide(token->text, text, len);
+	for (const struct curl_slist *header = request->headers; header; header = header->next)
+		if (strncasecmp(header->data, content, strlen(content)) != 0)
+			http_secret_hide_header(header->data, text, len);
 }

@@ -25,5 +25,8 @@ void http_request_release(struct http_request *request);
 /* Makes the POST of a batch; `data` must stay until it is over. -ENOMEM. */
 int http_request_set(struct http_request *request, const struct http_token *token, unsigned int kind,
 		     const char *data, size_t len);
+/* Blots out what others say of the token and of the headers' values. */
+void http_request_hide(const struct http_request *request, const struct http_token *token, char *text,
+		       size_t len);
 
 #endif /* SINK_HTTP_REQUEST_H */

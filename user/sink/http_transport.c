@@ -7,7 +7,7 @@
  *                 '----------- PAUSING <----------------- lost <--'
  *
  * Whatever the other side says passes through here once, made printable and short, and with the
- * token blotted out should it stand there.
+ * token and the values of headers blotted out should they stand there.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -149,7 +149,6 @@ static void problem_of_answer(struct http *http, long status)
 {
 	char line[FIRST_LINE_BYTES];
 
-	http_token_hide(&http->token, http->request.answer, http->request.answer_len);
 	first_line(http->request.answer, http->request.answer_len, line);
 	snprintf(http->problem, sizeof(http->problem), "it answered %ld%s%s", status, *line ? ": " : "",
 		 line);
@@ -160,7 +159,7 @@ static void problem_of_curl(struct http *http, CURLcode result)
 	char line[FIRST_LINE_BYTES];
 	char *text = http->request.problem;
 
-	http_token_hide(&http->token, text, strlen(text));
+	http_request_hide(&http->request, &http->token, text, strlen(text));
 	first_line(text, strlen(text), line);
 	snprintf(http->problem, sizeof(http->problem), "%s", *line ? line : curl_easy_strerror(result));
 }
@@ -191,6 +190,7 @@ static void http_judge(struct http *http)
 
 	curl_easy_getinfo(http->request.easy, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(http->request.easy, CURLINFO_RETRY_AFTER, &retry_after);
+	http_request_hide(&http->request, &http->token, http->request.answer, http->request.answer_len);
 	if (status >= 200 && status <= 299) {
 		http_sent(http);
 		return;
