@@ -128,7 +128,7 @@ REFUSALS = {
 @pytest.mark.parametrize("refusal", REFUSALS)
 def test_posts_that_are_not_taken(refusal, start):
     """Again and again, for as long as it takes; other outputs have their flushes meanwhile. Then all comes, once."""
-    # Half an answer takes as long as an answer may: a second.
+    # Half an answer takes as long as an answer may: half a second.
     proxy = Proxy(answers=[REFUSALS[refusal]] * (2 if refusal == "half an answer" else 12))
     try:
         with Receiver() as good:

@@ -4,6 +4,7 @@
  * or talks nonsense. Everything runs in one event loop, bounded in time; only loopback is used.
  */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -32,7 +33,7 @@
 #define OK "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 /* What the server does instead of answering. */
-static const char hang[] = "hang", reset[] = "reset", drip[] = "drip";
+static const char hang[] = "hang", reset[] = "reset", drip[] = "drip", trickle[] = "trickle";
 
 struct server {
 	struct event_base *base;
@@ -40,6 +41,8 @@ struct server {
 	uint16_t port;
 	struct event *accepting;
 	const char *const *answers; /* one by one; the last again and again */
+	size_t slow;		    /* reads so many bytes every 10 ms; 0: what there is */
+	size_t deaf_after;	    /* reads so many bytes and no more; 0: all */
 	size_t requests, connections;
 	struct text last; /* the request that came last, NUL-terminated */
 	struct client {
@@ -82,7 +85,9 @@ static void client_answer(struct client *client)
 	server->requests++;
 	if (*answer == reset) {
 		client_close(client);
-	} else if (*answer == drip) {
+	} else if (*answer == drip || *answer == trickle) {
+		if (*answer == trickle)
+			send(client->fd, "HTTP/1.1 200 OK\r\n\r\n", 19, MSG_NOSIGNAL);
 		client->dripping =
 			event_new(server->base, client->fd, EV_PERSIST | EV_TIMEOUT, client_drip, client);
 		event_add(client->dripping, &often);
@@ -114,10 +119,17 @@ static void client_read(evutil_socket_t fd, short events, void *context)
 	struct client *client = context;
 	struct server *server = client->server;
 	char buffer[65536];
-	ssize_t got = recv(fd, buffer, sizeof(buffer), MSG_DONTWAIT);
+	ssize_t got;
 	size_t len;
 
 	(void)events;
+	if (server->deaf_after && client->received.len >= server->deaf_after) {
+		event_del(client->readable);
+		return;
+	}
+	got = recv(fd, buffer, server->slow ? server->slow : sizeof(buffer), MSG_DONTWAIT);
+	if (got < 0 && errno == EAGAIN)
+		return;
 	if (got <= 0) {
 		client_close(client);
 		return;
@@ -138,6 +150,7 @@ static void server_accept(evutil_socket_t fd, short events, void *context)
 {
 	struct server *server = context;
 	struct client *client = &server->clients[server->connections];
+	const struct timeval now_and_then = { 0, 10000 };
 
 	(void)events;
 	assert_true(server->connections < CLIENTS_MAX);
@@ -145,8 +158,9 @@ static void server_accept(evutil_socket_t fd, short events, void *context)
 	client->fd = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	assert_true(client->fd >= 0);
 	server->connections++;
-	client->readable = event_new(server->base, client->fd, EV_READ | EV_PERSIST, client_read, client);
-	event_add(client->readable, NULL);
+	client->readable = event_new(server->base, client->fd, (server->slow ? 0 : EV_READ) | EV_PERSIST,
+				     client_read, client);
+	event_add(client->readable, server->slow ? &now_and_then : NULL);
 }
 
 static void server_start(struct server *server, struct event_base *base, const char *const *answers)
@@ -472,6 +486,7 @@ static void test_lost(void **state)
 		{ reset, NULL, 1 },
 		{ hang, NULL, 1 },
 		{ drip, NULL, 1 },
+		{ trickle, "it did not answer within 0.15 s", 1 },
 	};
 
 	(void)state;
@@ -494,6 +509,89 @@ static void test_lost(void **state)
 		assert_string_equal(transport_error(scene.transport), "");
 		assert_int_equal(scene.lost, 1);
 		assert_int_equal(scene.rejected, 0);
+		scene_close(&scene);
+	}
+}
+
+#define BIG_BYTES 2500000
+#define RECEIVE_BYTES 32768
+
+/* A batch that no buffer between the two holds. */
+static void scene_make_big(struct scene *scene)
+{
+	const int bytes = RECEIVE_BYTES;
+	char *data = calloc(1, BIG_BYTES + 1);
+
+	assert_non_null(data);
+	memset(data, 'b', BIG_BYTES);
+	free(scene->batch);
+	scene->batch = batch_of(0, data);
+	free(data);
+	/* Those who come inherit it. */
+	setsockopt(scene->server.listener, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+}
+
+static int64_t elapsed(int64_t began)
+{
+	return clock_read(CLOCK_MONOTONIC) - began;
+}
+
+/* It takes several times `timeout` to take the batch, and is waited for, as it never stops. */
+static void test_slow_reader(void **state)
+{
+	static const char *const answers[] = { OK, NULL };
+	struct scene scene;
+	int64_t began;
+
+	(void)state;
+	scene_open(&scene, answers);
+	scene_make_big(&scene);
+	scene.server.slow = 40000;
+	scene.options.timeout = 150000000;
+	scene_connect(&scene);
+	began = clock_read(CLOCK_MONOTONIC);
+	scene_send(&scene);
+	scene_wait(&scene, &scene.sent, 1);
+	assert_true(elapsed(began) > 3 * scene.options.timeout);
+	assert_int_equal(scene.lost, 0);
+	assert_int_equal(scene.server.connections, 1);
+	scene_close(&scene);
+}
+
+/* Whatever a request waits for, it does so for `timeout`, which may be a fraction of a second. */
+static void test_stalled(void **state)
+{
+	static const struct {
+		const char *scheme, *answer, *problem;
+		size_t deaf_after;
+	} cases[] = {
+		{ "http", hang, "it did not answer within 0.35 s", 0 },
+		{ "http", trickle, "it did not answer within 0.35 s", 0 },
+		{ "http", OK, "it took nothing for 0.35 s", 100000 },
+		{ "https", OK, "there was no connection within 0.35 s", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *const answers[] = { cases[i].answer, NULL };
+		struct scene scene;
+		int64_t began;
+
+		scene_open(&scene, answers);
+		snprintf(scene.url, sizeof(scene.url), "%s://127.0.0.1:%u/", cases[i].scheme,
+			 scene.server.port);
+		if (cases[i].deaf_after)
+			scene_make_big(&scene);
+		scene.server.deaf_after = cases[i].deaf_after;
+		scene.options.timeout = 350000000;
+		scene_connect(&scene);
+		began = clock_read(CLOCK_MONOTONIC);
+		scene_send(&scene);
+		scene_wait(&scene, &scene.lost, 1);
+		assert_in_range(elapsed(began), scene.options.timeout, 2 * scene.options.timeout - 1);
+		assert_string_equal(transport_error(scene.transport), cases[i].problem);
+		assert_int_equal(scene.refused, 1);
+		assert_false(transport_is_up(scene.transport));
 		scene_close(&scene);
 	}
 }
@@ -808,6 +906,8 @@ int main(void)
 		cmocka_unit_test_teardown(test_kinds, capture_stop),
 		cmocka_unit_test_teardown(test_gzip, capture_stop),
 		cmocka_unit_test_teardown(test_lost, capture_stop),
+		cmocka_unit_test_teardown(test_slow_reader, capture_stop),
+		cmocka_unit_test_teardown(test_stalled, capture_stop),
 		cmocka_unit_test_teardown(test_rejected, capture_stop),
 		cmocka_unit_test_teardown(test_flood, capture_stop),
 		cmocka_unit_test_teardown(test_echo, capture_stop),

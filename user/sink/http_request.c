@@ -98,7 +98,8 @@ static void tls_set(CURL *easy, const struct tls_options *tls)
 
 static void easy_set(struct http_request *request, const struct http_options *options)
 {
-	long timeout = (long)(options->timeout / NS_PER_MSEC);
+	/* Whoever watches (http_watch.h) gives up before. */
+	long connect_timeout = (long)(options->timeout / NS_PER_MSEC) * 2 + 1000;
 	CURL *easy = request->easy;
 
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -109,8 +110,7 @@ static void easy_set(struct http_request *request, const struct http_options *op
 	curl_easy_setopt(easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "kstatsd");
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, timeout);
-	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, 2 * timeout);
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_timeout);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_answer);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, request);
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, request->problem);
@@ -199,6 +199,7 @@ int http_request_set(struct http_request *request, const struct http_token *toke
 	}
 	curl_easy_setopt(easy, CURLOPT_URL, request->urls[kind]);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, request->sent_headers);
+	request->sent_len = len;
 	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len);
 	return curl_easy_setopt(easy, CURLOPT_POSTFIELDS, data) ? -ENOMEM : 0;
 }

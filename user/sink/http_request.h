@@ -14,6 +14,7 @@ struct http_request {
 	struct curl_slist *connect_to, *headers, *sent_headers;
 	bool gzip;
 	struct text body; /* if gzip */
+	size_t sent_len;  /* of the body, as it is sent */
 	char answer[HTTP_ANSWER_BYTES + 1];
 	size_t answer_len, answer_seen;
 	char problem[CURL_ERROR_SIZE];

@@ -20,6 +20,7 @@
 #include "sink/http_loop.h"
 #include "sink/http_request.h"
 #include "sink/http_transport.h"
+#include "sink/http_watch.h"
 #include "sink/batch.h"
 
 #define FIRST_LINE_BYTES 121
@@ -39,6 +40,7 @@ struct http {
 	struct transport_events events;
 	struct http_loop *loop;
 	struct http_request request;
+	struct http_watch watch;
 	struct http_token token;
 	struct event *timer;
 	enum state state;
@@ -164,6 +166,14 @@ static void problem_of_curl(struct http *http, CURLcode result)
 	snprintf(http->problem, sizeof(http->problem), "%s", *line ? line : curl_easy_strerror(result));
 }
 
+/* There is no answer, or none that is HTTP. */
+static void http_broke(struct http *http)
+{
+	http->up = false;
+	http->events.refused(http->events.context);
+	http_lost(http, 0);
+}
+
 static bool is_temporary(long status)
 {
 	return status < 200 || status == 406 || status == 408 || status == 429 || status >= 500;
@@ -211,6 +221,7 @@ static void on_done(void *context, CURLcode result)
 	struct http *http = context;
 	long connections = 0;
 
+	http_watch_stop(&http->watch);
 	curl_easy_getinfo(http->request.easy, CURLINFO_NUM_CONNECTS, &connections);
 	/* A connection that could not be made counts there, too. */
 	if (result == CURLE_OK)
@@ -221,10 +232,17 @@ static void on_done(void *context, CURLcode result)
 		http_judge(http);
 		return;
 	}
-	http->up = false;
 	problem_of_curl(http, result);
-	http->events.refused(http->events.context);
-	http_lost(http, 0);
+	http_broke(http);
+}
+
+static void on_stalled(void *context, const char *problem)
+{
+	struct http *http = context;
+
+	http_loop_stop(http->loop);
+	snprintf(http->problem, sizeof(http->problem), "%s", problem);
+	http_broke(http);
 }
 
 static void on_timer(evutil_socket_t fd, short events, void *context)
@@ -252,6 +270,7 @@ static void http_send(struct transport *transport, const struct batch *batch)
 		   http_loop_start(http->loop, http->request.easy)) {
 		snprintf(http->problem, sizeof(http->problem), "out of memory");
 	} else {
+		http_watch_start(&http->watch, http->request.easy, http->request.sent_len);
 		return;
 	}
 	http->state = FAILING;
@@ -283,6 +302,7 @@ static void http_free(struct transport *transport)
 	struct http *http = (struct http *)transport;
 
 	http_loop_free(http->loop);
+	http_watch_release(&http->watch);
 	http_request_release(&http->request);
 	http_token_release(&http->token);
 	if (http->timer)
@@ -318,7 +338,9 @@ struct transport *http_transport_new(struct event_base *base, const struct http_
 	http->pause = seconds_of(options->retry_min);
 	http->loop = http_loop_new(base, on_done, http, &reason);
 	http->timer = evtimer_new(base, on_timer, http);
-	if (!http->loop || !http->timer || http_request_init(&http->request, options, &reason) ||
+	if (!http->loop || !http->timer ||
+	    http_watch_init(&http->watch, base, http->loop, options->timeout, on_stalled, http) ||
+	    http_request_init(&http->request, options, &reason) ||
 	    http_token_init(&http->token, options->token_file, options->token, &reason)) {
 		error_set(error, -EINVAL, "cannot deliver to %s at %s: %s", options->what, options->address,
 			  *reason.text ? reason.text : "out of memory");

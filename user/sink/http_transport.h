@@ -39,7 +39,8 @@ struct http_options {
 	const char *token_file, *token;
 	const struct tls_options *tls; /* for https; NULL: all as if zero. `enabled` has no meaning here. */
 	int64_t retry_min, retry_max;  /* nanoseconds between attempts, as in struct push_options */
-	int64_t timeout;	       /* nanoseconds for a connection, and again for an answer */
+	/* Nanoseconds for a connection, for the whole answer, and for taking nothing of a batch. */
+	int64_t timeout;
 	/*
 	 * The answer to a batch that was taken, before sent() is told: at most HTTP_ANSWER_BYTES, no secret
 	 * among them. May be NULL.
