@@ -218,7 +218,8 @@ def test_absent_then_there(start):
 
 
 def test_events_have_no_place(start, receiver):
-    daemon = begin(start, receiver)
+    daemon = start(f'outputs.otlp=[{{url: "http://127.0.0.1:{receiver.port}"}}]')  # the path goes without saying
     send_lines(daemon.port, "_e{5,4}:title|text", "_sc|name|0")
     daemon.flush()
     assert wait_for(lambda: daemon.flush().count("sinks.otlp.events_without_place"), "it to be counted") == 2
+    wait_for(lambda: receiver.requests and not receiver.refused, "kstatsd's own metrics")
