@@ -139,11 +139,8 @@ static const struct config_key otlp_keys[] = {
 	{ "token_file", config_set_path_or_none, OTLP(token_file) },
 	{ "token", set_secret, OTLP(token) },
 	{ "resource", set_resource, OTLP(resource) },
-	{ "tls.insecure", config_set_choice, PUSH_FIELD(tls.insecure), .choices = config_bools },
-	{ "tls.ca_file", config_set_path_or_none, PUSH_FIELD(tls.ca_file) },
-	{ "tls.cert_file", config_set_path_or_none, PUSH_FIELD(tls.cert_file) },
-	{ "tls.key_file", config_set_path_or_none, PUSH_FIELD(tls.key_file) },
 	CONFIG_PUSH_KEYS,
+	CONFIG_HTTPS_KEYS,
 	{},
 };
 
