@@ -87,7 +87,7 @@ static void client_answer(struct client *client)
 		client_close(client);
 	} else if (*answer == drip || *answer == trickle) {
 		if (*answer == trickle)
-			send(client->fd, "HTTP/1.1 200 OK\r\n\r\n", 19, MSG_NOSIGNAL);
+			send(client->fd, "HTTP/1.1 ", 9, MSG_NOSIGNAL);
 		client->dripping =
 			event_new(server->base, client->fd, EV_PERSIST | EV_TIMEOUT, client_drip, client);
 		event_add(client->dripping, &often);

@@ -166,14 +166,6 @@ static void problem_of_curl(struct http *http, CURLcode result)
 	snprintf(http->problem, sizeof(http->problem), "%s", *line ? line : curl_easy_strerror(result));
 }
 
-/* There is no answer, or none that is HTTP. */
-static void http_broke(struct http *http)
-{
-	http->up = false;
-	http->events.refused(http->events.context);
-	http_lost(http, 0);
-}
-
 static bool is_temporary(long status)
 {
 	return status < 200 || status == 406 || status == 408 || status == 429 || status >= 500;
@@ -232,8 +224,10 @@ static void on_done(void *context, CURLcode result)
 		http_judge(http);
 		return;
 	}
+	http->up = false;
 	problem_of_curl(http, result);
-	http_broke(http);
+	http->events.refused(http->events.context);
+	http_lost(http, 0);
 }
 
 static void on_stalled(void *context, const char *problem)
@@ -241,8 +235,8 @@ static void on_stalled(void *context, const char *problem)
 	struct http *http = context;
 
 	http_loop_stop(http->loop);
-	snprintf(http->problem, sizeof(http->problem), "%s", problem);
-	http_broke(http);
+	snprintf(http->request.problem, sizeof(http->request.problem), "%s", problem);
+	on_done(http, CURLE_OPERATION_TIMEDOUT);
 }
 
 static void on_timer(evutil_socket_t fd, short events, void *context)
