@@ -379,6 +379,36 @@ static void test_clamped(void **state)
 	otlp_packer_release(&packer);
 }
 
+/* A number that is not finite is left out, of a timer only the sum. */
+static void test_not_finite(void **state)
+{
+	static const struct bucket bucket = { 1, 2 };
+	struct metric metric = { .type = METRIC_COUNTER, .name = "c", .tags = "", .counter = INFINITY };
+	Otlp__ExponentialHistogramDataPoint *point;
+	struct otlp_packer packer = {};
+	const void *packed;
+	ptrdiff_t len;
+
+	(void)state;
+	assert_int_equal(otlp_point_pack(&packer, &window, &metric, &packed), 0);
+	assert_true(packer.not_finite);
+	metric.counter = 1;
+	assert_true(otlp_point_pack(&packer, &window, &metric, &packed) > 0);
+	assert_false(packer.not_finite);
+	metric = (struct metric){
+		.type = METRIC_TIMER, .name = "t", .tags = "", .buckets = &bucket, .bucket_count = 1
+	};
+	metric.timer.sum = -INFINITY;
+	metric.timer.upper = 1e308;
+	len = otlp_point_pack(&packer, &window, &metric, &packed);
+	assert_true(len > 0 && packer.not_finite);
+	point = otlp__exponential_histogram_data_point__unpack(NULL, (size_t)len, packed);
+	assert_int_equal(point->maybe_sum_case, 0);
+	assert_true(point->max == 1e308 && point->count == 2);
+	otlp__exponential_histogram_data_point__free_unpacked(point, NULL);
+	otlp_packer_release(&packer);
+}
+
 /* A timer of nothing says so, and has neither sum nor bounds. */
 static void test_empty_histogram(void **state)
 {
@@ -420,11 +450,17 @@ static void test_long(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_head),	       cmocka_unit_test(test_bytes),
-		cmocka_unit_test(test_numbers),	       cmocka_unit_test(test_attributes),
-		cmocka_unit_test(test_groups),	       cmocka_unit_test(test_histogram),
-		cmocka_unit_test(test_merging),	       cmocka_unit_test(test_clamped),
-		cmocka_unit_test(test_histogram_ends), cmocka_unit_test(test_empty_histogram),
+		cmocka_unit_test(test_head),
+		cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_attributes),
+		cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_histogram),
+		cmocka_unit_test(test_merging),
+		cmocka_unit_test(test_clamped),
+		cmocka_unit_test(test_not_finite),
+		cmocka_unit_test(test_histogram_ends),
+		cmocka_unit_test(test_empty_histogram),
 		cmocka_unit_test(test_long),
 	};
 

@@ -155,7 +155,8 @@ static ptrdiff_t number_pack(struct otlp_packer *packer, const struct snapshot *
 	} else {
 		point.as_double = metric->type == METRIC_SET ? metric->set.count : metric->gauge;
 	}
-	return message_pack(packer, &point.base, packed);
+	packer->not_finite = !isfinite(point.as_double);
+	return packer->not_finite ? 0 : message_pack(packer, &point.base, packed);
 }
 
 /* Of the values of one sign: their index in OTLP. */
@@ -257,13 +258,17 @@ static uint64_t zero_count(const struct metric *metric, struct tally *tally)
 	return count;
 }
 
-static void histogram_sums(Otlp__ExponentialHistogramDataPoint *point, const struct metric *metric)
+/* Least and greatest are values, which are finite. */
+static void histogram_sums(struct otlp_packer *packer, Otlp__ExponentialHistogramDataPoint *point,
+			   const struct metric *metric)
 {
 	double unit = metric->unit == UNIT_MILLISECONDS ? MS_PER_SECOND : 1;
 
 	if (!point->count)
 		return;
-	point->maybe_sum_case = OTLP__EXPONENTIAL_HISTOGRAM_DATA_POINT__MAYBE_SUM_SUM;
+	packer->not_finite = !isfinite(metric->timer.sum);
+	if (!packer->not_finite)
+		point->maybe_sum_case = OTLP__EXPONENTIAL_HISTOGRAM_DATA_POINT__MAYBE_SUM_SUM;
 	point->maybe_min_case = OTLP__EXPONENTIAL_HISTOGRAM_DATA_POINT__MAYBE_MIN_MIN;
 	point->maybe_max_case = OTLP__EXPONENTIAL_HISTOGRAM_DATA_POINT__MAYBE_MAX_MAX;
 	point->sum = metric->timer.sum / unit;
@@ -297,7 +302,7 @@ static ptrdiff_t histogram_pack(struct otlp_packer *packer, const struct snapsho
 		point.positive = &positive;
 	if (negative.n_bucket_counts)
 		point.negative = &negative;
-	histogram_sums(&point, metric);
+	histogram_sums(packer, &point, metric);
 	return message_pack(packer, &point.base, packed);
 }
 
@@ -307,7 +312,7 @@ ptrdiff_t otlp_point_pack(struct otlp_packer *packer, const struct snapshot *sna
 	size_t count;
 	Otlp__KeyValue **attributes = attributes_make(packer, metric->tags, &count);
 
-	packer->clamped = false;
+	packer->clamped = packer->not_finite = false;
 	if (!attributes)
 		return -ENOMEM;
 	if (metric->type == METRIC_TIMER)

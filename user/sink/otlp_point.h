@@ -31,13 +31,14 @@ struct otlp_buffer {
 /* What packing needs. All zero: nothing yet. */
 struct otlp_packer {
 	struct otlp_buffer text, attributes, positive, negative, packed;
-	bool clamped; /* the last point's counts were too large, and are smaller there */
+	/* Of the last point: its counts were too large, and are smaller there; its value or sum is left out. */
+	bool clamped, not_finite;
 };
 
 enum otlp_kind otlp_kind_of(const struct metric *metric);
 /*
- * The NumberDataPoint or ExponentialHistogramDataPoint of a metric, in *point until the next call: its length, or
- * -ENOMEM.
+ * The NumberDataPoint or ExponentialHistogramDataPoint of a metric, in *point until the next call: its length, 0: a
+ * number that is not finite has none, or -ENOMEM.
  */
 ptrdiff_t otlp_point_pack(struct otlp_packer *packer, const struct snapshot *snapshot,
 			  const struct metric *metric, const void **point);

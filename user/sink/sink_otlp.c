@@ -24,12 +24,14 @@
 enum otlp_count {
 	POINTS_REFUSED, /* of requests that were taken */
 	POINTS_CLAMPED, /* their counts were too large */
+	VALUES_NOT_FINITE,
 	OTLP_COUNTS,
 };
 
 static const char *const count_names[OTLP_COUNTS] = {
 	[POINTS_REFUSED] = "points_refused",
 	[POINTS_CLAMPED] = "points_clamped",
+	[VALUES_NOT_FINITE] = "values_not_finite",
 };
 
 struct otlp {
@@ -48,7 +50,8 @@ static int otlp_metric(struct encoder *encoder, const struct snapshot *snapshot,
 	const void *point;
 	ptrdiff_t len = otlp_point_pack(&otlp->packer, snapshot, metric, &point);
 
-	if (len < 0)
+	otlp->counts[VALUES_NOT_FINITE].value += len >= 0 && otlp->packer.not_finite;
+	if (len <= 0)
 		return (int)len;
 	otlp_record_add(&records->text[0], otlp_kind_of(metric), metric->name, point, (size_t)len);
 	records->points[0]++;
