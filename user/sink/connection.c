@@ -159,6 +159,8 @@ static void connection_write(struct connection *connection)
 			event_add(connection->writable, NULL);
 		return;
 	}
+	/* on_readable() may have been first. */
+	event_del(connection->writable);
 	connection->state = WAITING_FOR_ACK;
 	connection->poll = ACK_POLL_MIN;
 	connection->unacknowledged = SIZE_MAX;
@@ -181,9 +183,12 @@ static void on_readable(evutil_socket_t fd, short events, void *context)
 
 static void on_writable(evutil_socket_t fd, short events, void *context)
 {
+	struct connection *connection = context;
+
 	(void)fd;
 	(void)events;
-	connection_write(context);
+	if (connection->state == SENDING)
+		connection_write(connection);
 }
 
 static void on_timer(evutil_socket_t fd, short events, void *context)
