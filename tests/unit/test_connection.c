@@ -246,6 +246,59 @@ static void test_peer_talks(void **state)
 	scene_close(&scene);
 }
 
+/* The peer hangs up, and is there again as who its file says now; `then` is written into that file. */
+static void reconnect(struct scene *scene, const char *then)
+{
+	unsigned int ready = scene->ready;
+	FILE *file;
+
+	peer_hang_up(&scene->peer);
+	peer_expect(&scene->peer);
+	if (then) {
+		file = fopen(scene->peer.path, "w");
+		assert_non_null(file);
+		fputs(then, file);
+		fclose(file);
+	}
+	scene_wait(scene, &scene->ready, ready + 1);
+	assert_int_equal(pthread_join(scene->peer.thread, NULL), 0);
+}
+
+/* A certificate is renewed at its path. While there is rubbish, the old one is used, and that is said once. */
+static void test_certificates_change(void **state)
+{
+	char log[4096] = "";
+	int before = dup(STDERR_FILENO);
+	FILE *captured = tmpfile();
+	struct scene scene;
+	unsigned int refused;
+	const char *said;
+
+	(void)state;
+	scene_open(&scene);
+	certificate_write(scene.peer.path);
+	reconnect(&scene, NULL);
+	assert_non_null(captured);
+	log_set_level(LOG_LEVEL_WARNING);
+	dup2(fileno(captured), STDERR_FILENO);
+	reconnect(&scene, "rubbish");
+	/* Nobody is there any more, and the attempts go on. */
+	refused = scene.refused;
+	shutdown(scene.peer.fd, SHUT_RDWR);
+	shutdown(scene.peer.listener, SHUT_RDWR);
+	scene_wait(&scene, &scene.refused, refused + 3);
+	dup2(before, STDERR_FILENO);
+	close(before);
+	log_set_level(LOG_LEVEL_ERROR);
+	rewind(captured);
+	fread(log, 1, sizeof(log) - 1, captured);
+	fclose(captured);
+	said = strstr(log, "going on with what was read before");
+	assert_non_null(said);
+	assert_null(strstr(said + 1, "going on with"));
+	scene_close(&scene);
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -262,6 +315,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_peer_talks, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_certificates_change, setup, teardown),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

@@ -38,6 +38,7 @@ struct connector {
 	struct event *decided, *timer;
 	int64_t pause;	 /* nanoseconds, growing */
 	bool complained; /* that it is not there, since it last was */
+	bool tls_stale;	 /* its files changed, and cannot be used; complained of */
 	char error[160];
 };
 
@@ -110,6 +111,19 @@ static int connector_wait(struct connector *connector, short what)
 	return connector->decided && !event_add(connector->decided, NULL) ? 0 : -ENOMEM;
 }
 
+/* Certificates are renewed while we run. What was read before may still do. */
+static void certificates_refresh(struct connector *connector)
+{
+	const struct connection_options *options = &connector->options;
+	struct error error = {};
+	bool stale = connector->tls && tls_refresh(connector->tls, &error);
+
+	if (stale && !connector->tls_stale)
+		log_warning("%s at %s: %s; going on with what was read before", options->what,
+			    options->address, error.text);
+	connector->tls_stale = stale;
+}
+
 /* The next address, or a pause when none is left. */
 static void connector_try_next(struct connector *connector)
 {
@@ -169,6 +183,7 @@ static void on_resolved(void *context, struct evutil_addrinfo *addresses, const 
 {
 	struct connector *connector = context;
 
+	certificates_refresh(connector);
 	connector->addresses = addresses;
 	connector->next = addresses;
 	if (!addresses)
