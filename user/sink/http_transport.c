@@ -184,12 +184,10 @@ static bool token_changed(struct http *http, long status)
 	return changed;
 }
 
-static void http_judge(struct http *http)
+static void http_judge(struct http *http, long status)
 {
 	curl_off_t retry_after = 0;
-	long status = 0;
 
-	curl_easy_getinfo(http->request.easy, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(http->request.easy, CURLINFO_RETRY_AFTER, &retry_after);
 	if (status >= 200 && status <= 299) {
 		http_sent(http);
@@ -209,16 +207,19 @@ static void http_judge(struct http *http)
 static void on_done(void *context, CURLcode result)
 {
 	struct http *http = context;
-	long connections = 0;
+	long connections = 0, status = 0;
 
 	curl_easy_getinfo(http->request.easy, CURLINFO_NUM_CONNECTS, &connections);
+	curl_easy_getinfo(http->request.easy, CURLINFO_RESPONSE_CODE, &status);
 	/* A connection that could not be made counts there, too. */
-	if (result == CURLE_OK)
+	if (result == CURLE_OK || status)
 		http->connections += (uint64_t)connections;
-	/* Cut off by us: what it has to say is known by then. */
-	if (result == CURLE_OK ||
-	    (result == CURLE_WRITE_ERROR && http->request.answer_seen > HTTP_ANSWER_MAX)) {
-		http_judge(http);
+	/*
+	 * An answer may break off, drip, or be cut off by us: the other side has decided by then, and would get
+	 * what it has taken again, for ever.
+	 */
+	if (result == CURLE_OK || status >= 200) {
+		http_judge(http, status);
 		return;
 	}
 	http->up = false;
