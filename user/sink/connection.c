@@ -22,6 +22,7 @@
 #include "sink/batch.h"
 #include "sink/connection.h"
 #include "sink/connector.h"
+#include "sink/timer.h"
 
 #define ACK_POLL_MIN 1000000 /* nanoseconds */
 #define ACK_POLL_MAX 50000000
@@ -51,16 +52,6 @@ struct connection {
 	uint64_t count;
 	char error[160];
 };
-
-static void timer_start(struct connection *connection, int64_t nanoseconds)
-{
-	const struct timeval delay = {
-		.tv_sec = nanoseconds / NS_PER_SECOND,
-		.tv_usec = nanoseconds % NS_PER_SECOND / 1000,
-	};
-
-	event_add(connection->timer, &delay);
-}
 
 static void events_free(struct connection *connection)
 {
@@ -112,9 +103,9 @@ static bool connection_moves(struct connection *connection, bool moved)
 		connection_break(connection, "it takes nothing any more");
 		return false;
 	}
-	timer_start(connection, connection->state == WAITING_FOR_ACK && connection->poll < left
-					? connection->poll
-					: left);
+	timer_start(connection->timer, connection->state == WAITING_FOR_ACK && connection->poll < left
+					       ? connection->poll
+					       : left);
 	return true;
 }
 
