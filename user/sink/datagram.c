@@ -17,8 +17,8 @@
 #include <sys/socket.h>
 #include "lib/clock.h"
 #include "lib/log.h"
-#include "sink/batch.h"
 #include "sink/backoff.h"
+#include "sink/batch.h"
 #include "sink/datagram.h"
 #include "sink/encoder.h"
 #include "sink/resolve.h"

@@ -88,8 +88,13 @@ static void tls_set(CURL *easy, const struct tls_options *tls)
 	curl_easy_setopt(easy, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, tls->insecure ? 0L : 1L);
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, tls->insecure ? 0L : 2L);
-	if (*tls->ca_file)
+	/* curl keeps authorities for a day; they may be renewed. */
+	curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
+	if (*tls->ca_file) {
 		curl_easy_setopt(easy, CURLOPT_CAINFO, tls->ca_file);
+		/* Not the system's besides. */
+		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+	}
 	if (*tls->cert_file)
 		curl_easy_setopt(easy, CURLOPT_SSLCERT, tls->cert_file);
 	if (*tls->key_file)
