@@ -17,6 +17,7 @@ from daemon import expect, wait_for
 HERE = os.path.dirname(os.path.abspath(__file__))
 NS_PER_SECOND = 1_000_000_000
 FOREVER = 1 << 30
+RESET = b"reset"  # of an HTTP receiver, instead of an answer
 
 
 class Receiver:

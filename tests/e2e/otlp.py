@@ -9,6 +9,7 @@ import struct
 import threading
 
 from daemon import expect
+from faults import RESET, reset
 
 VARINT, FIXED64, BYTES = 0, 1, 2
 DELTA = 1
@@ -106,6 +107,7 @@ def histogram_point(data):
     for name, number in (("sum", 5), ("min", 12), ("max", 13)):
         bits = one(data, number)
         point[name] = None if bits is None else double(bits)
+    point["written"] = max([len(packed(one(side, 2, b""))) for side in (one(data, 8), one(data, 9)) if side], default=0)
     held = point["zero"] + sum(point["positive"].values()) + sum(point["negative"].values())
     expect(held == point["count"], f"{held} in buckets of {point['count']}")
     return point
@@ -137,7 +139,10 @@ class Request:
 
 
 class Receiver:
-    """Answers with `answers`, one after the other as (status, body), and 200 when there is none left."""
+    """
+    Answers with `answers`, one after the other, and 200 when there is none left: (status, body), or the bytes of a whole
+    answer, which takes nothing; behind what is no HTTP the connection ends.
+    """
 
     def __init__(self, port=0):
         self.requests, self.refused, self.answers, self.read = [], [], [], []
@@ -148,7 +153,14 @@ class Receiver:
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                self.answer(*receiver.take(self.path, self.headers, body))
+                status, answer = receiver.take(self.path, self.headers, body)
+                if status:
+                    self.answer(status, answer)
+                elif answer == RESET:
+                    reset(self.connection)
+                else:
+                    self.wfile.write(answer)
+                self.close_connection = not status and not answer.startswith(b"HTTP/1.1")
 
             def answer(self, status, body):
                 self.send_response(status)
@@ -171,7 +183,8 @@ class Receiver:
         return f"http://127.0.0.1:{self.port}/v1/metrics"
 
     def take(self, path, headers, body):
-        status, answer = self.answers.pop(0) if self.answers else (200, b"")
+        answer = self.answers.pop(0) if self.answers else (200, b"")
+        status, answer = answer if isinstance(answer, tuple) else (0, answer)
         if path != "/v1/metrics" or headers["Content-Type"] != "application/x-protobuf":
             status, answer = 404, b"not here"
         if headers["Content-Encoding"] == "gzip":

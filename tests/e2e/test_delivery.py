@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 """Receivers and surroundings that misbehave: nothing is lost, and nobody else waits for them."""
 import glob
+import math
 import os
 import socket
 import time
@@ -9,7 +10,8 @@ import pytest
 
 from carbon import assert_lines_valid
 from daemon import free_port, send, wait_for
-from faults import Clock, Receiver, deaf_resolver, is_on_disk, sinks, small_disk
+from faults import RESET, Clock, Receiver, deaf_resolver, is_on_disk, sinks, small_disk
+from otlp import Receiver as Otlp
 from wavefront import Answer
 from wavefront import Receiver as Proxy
 
@@ -30,8 +32,40 @@ def graphite(*destinations, more=QUICK):
     return f"outputs.graphite=[{outputs}]"
 
 
-def posts_to(url):
-    return f'outputs.wavefront=[{{proxy: "{url}", source: tests, histograms: [], {QUICK}}}]'
+class WavefrontPosts(Proxy):
+    """Gives `answers` to POSTs before it takes any. has() one point of a counter."""
+    kind, lines = "wavefront", 2  # of a counter
+
+    @property
+    def output(self):
+        return f'outputs.wavefront=[{{proxy: "{self.url}", source: tests, histograms: [], {QUICK}}}]'
+
+    def has(self, name):
+        return len(self.named(f"{name}.count")) == 1
+
+
+class OtlpPosts(Otlp):
+    kind, lines = "otlp", 1
+
+    def __init__(self, answers=()):
+        super().__init__()
+        self.answers += [answer.raw for answer in answers]
+
+    @property
+    def output(self):
+        return f'outputs.otlp=[{{url: "{self.url}", {QUICK}}}]'
+
+    def has(self, name):
+        return (name, ()) in self.points()
+
+    def check(self):
+        """Whatever came twice, or is no protobuf, is complained of."""
+        self.points()
+
+    stop = Otlp.close
+
+
+both = pytest.mark.parametrize("posts", (WavefrontPosts, OtlpPosts), ids=("wavefront", "otlp"))
 
 
 def closed_port():
@@ -123,57 +157,60 @@ REFUSALS = {
     "too many": Answer(429),
     "its own fault": Answer(503),
     "garbage": Answer(0, raw=GARBAGE),
-    "half an answer": Answer(0, raw=b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this"),
+    "half an answer": Answer(0, raw=b"HTTP/1.1 503 Busy\r\nContent-Length: 100\r\n\r\nonly this"),
     "nothing": Answer(0, raw=b""),
+    "reset": Answer(0, raw=RESET),
 }
 
 
+@both
 @pytest.mark.parametrize("refusal", REFUSALS)
-def test_posts_that_are_not_taken(refusal, start, tmp_path):
+def test_posts_that_are_not_taken(refusal, posts, start, tmp_path):
     """
     For a minute of the daemon's wall clock, and for as many attempts as that would have at a retry.min of 5 s: both are
     compressed to a second. Other outputs have their flushes meanwhile. Then all comes, once.
     """
     clock = Clock(tmp_path)
-    proxy = Proxy(answers=[REFUSALS[refusal]] * 1000)
+    receiver = posts(answers=[REFUSALS[refusal]] * 1000)
     try:
         with Receiver() as good:
-            one = start(graphite(good.port), posts_to(proxy.url), "flush.align=false", command_prefix=clock.prefix)
+            one = start(graphite(good.port), receiver.output, "flush.align=false", command_prefix=clock.prefix)
             for flush in range(3):
                 delivered_soon(one, good, f"post{flush}")
                 clock.step(20)
             # Half an answer takes as long as an answer may: half a second.
-            attempts = 2 if refusal == "half an answer" else 12
-            wait_for(lambda: len(proxy.requests) >= attempts, lambda: f"{attempts} attempts; {len(proxy.requests)} came")
-            assert not proxy.points and sinks(one, "wavefront")[0]["batches_queued"] >= 3
-            del proxy.answers[1:]
+            left = 1000 - (2 if refusal == "half an answer" else 12)
+            wait_for(lambda: len(receiver.answers) <= left, lambda: f"attempts; {len(receiver.answers)} answers are left")
+            assert not receiver.has("post0.0") and sinks(one, posts.kind)[0]["batches_queued"] >= 3
+            del receiver.answers[1:]
             for flush in range(3):
-                proxy.wait_point(f"post{flush}.19.count")
-            wait_for(lambda: sinks(one, "wavefront")[0]["batches_queued"] == 0, "an empty queue")
-            assert len(proxy.named("post0.0.count")) == 1
-            row = sinks(one, "wavefront")[0]
+                wait_for(lambda flush=flush: receiver.has(f"post{flush}.19"), f"post{flush}.19")
+            wait_for(lambda: sinks(one, posts.kind)[0]["batches_queued"] == 0, "an empty queue")
+            assert receiver.has("post0.0") and not receiver.answers
+            row = sinks(one, posts.kind)[0]
             assert not row["lines_dropped"] and not row["lines_rejected"]
-            assert len([line for line in one.log().splitlines() if str(proxy.port) in line]) < 6, one.log()
-            proxy.check()
+            assert len([line for line in one.log().splitlines() if str(receiver.port) in line]) < 6, one.log()
+            receiver.check()
     finally:
-        proxy.stop()
+        receiver.stop()
 
 
-def test_posts_that_will_never_be_taken(start):
+@both
+def test_posts_that_will_never_be_taken(posts, start):
     """Counted, and said once however many there are; what comes after them is delivered."""
-    proxy = Proxy(answers=[Answer(400, body=b"no")] * 5)
+    receiver = posts(answers=[Answer(400, body=b"no")] * 5)
     try:
-        one = start(posts_to(proxy.url))
+        one = start(receiver.output)
         for flush in range(6):
             count_up(one, f"bad{flush}", 20)
             one.flush()
-        proxy.wait_point("bad5.19.count")
-        row = sinks(one, "wavefront")[0]
-        assert row["batches_rejected"] == 5 and row["lines_rejected"] >= 5 * 40
-        assert not proxy.named("bad4.0.count") and not row["batches_queued"]
-        assert one.log().count("400") == 1, one.log()
+        wait_for(lambda: receiver.has("bad5.19"), "what came after them")
+        row = sinks(one, posts.kind)[0]
+        assert row["batches_rejected"] == 5 and row["lines_rejected"] >= 5 * 20 * posts.lines
+        assert not receiver.has("bad4.0") and not row["batches_queued"]
+        assert one.log().count("answered 400") == 1, one.log()
     finally:
-        proxy.stop()
+        receiver.stop()
 
 
 def test_one_message_for_a_long_outage(start):
@@ -305,20 +342,23 @@ def test_aligned_flushes_after_a_step(step, start, tmp_path):
 def test_names_of_ten_kibibytes(start):
     """They are too long for a name, with tags or without; their neighbours in the datagram arrive."""
     name, key = "n" * 10240, "k" * 10240
-    with Receiver() as receiver:
-        one = start(graphite(receiver.port))
+    with Receiver() as receiver, WavefrontPosts() as wavefront, OtlpPosts() as otlp:
+        one = start(graphite(receiver.port), wavefront.output, otlp.output)
         send("sendto", f"before:1|c\n{name}:2|g\nafter:3|c\ntagged:4|c|#{key}:v\n{name}:5|c|#{key}:v\nlast:6|c", port=one.port)
         window = one.flush()
         assert window.names() == {"before", "after", "last"}
         assert window.count("lines.rejected.too_long") == 3
         receiver.wait_names(*(f"stats.counters.{each}.count" for each in window.names()))
         assert_lines_valid(receiver.lines())
+        for posts in (wavefront, otlp):
+            wait_for(lambda posts=posts: all(map(posts.has, window.names())), f"all of them by {posts.kind}")
+            posts.check()
 
 
 def test_nan_and_infinity(start):
     """Are no values: the line is bad. And what arithmetic makes of values at the end of a double reaches no carbon."""
-    with Receiver() as receiver:
-        one = start(graphite(receiver.port), "timers.percentiles=[0.001, 50, 100]")
+    with Receiver() as receiver, WavefrontPosts() as wavefront, OtlpPosts() as otlp:
+        one = start(graphite(receiver.port), wavefront.output, otlp.output, "timers.percentiles=[0.001, 50, 100]")
         bad = [f"bad:{value}|{kind}" for value in ("nan", "NaN", "-nan", "inf", "Infinity", "-inf", "1e999")
                for kind in ("c", "g", "ms")]
         extreme = ["big:1.7e308|c", "big:1.7e308|c", "wide:1.7e308|h", "wide:-1.7e308|h", "wide:1.7e308|h",
@@ -328,10 +368,17 @@ def test_nan_and_infinity(start):
         assert window.names() == {"big", "wide", "sum", "tiny"}
         assert window.count("lines.rejected.value") == len(bad)
         receiver.wait_names("stats.timers.tiny.upper", "stats.timers.wide.upper")
-        wait_for(lambda: sinks(one)[0]["batches_queued"] == 0, "an empty queue")
+        wait_for(lambda: not any(sinks(one, kind)[0]["batches_queued"] for kind in ("graphite", "wavefront", "otlp")),
+                 "empty queues")
         assert_lines_valid(receiver.lines())
         for line in receiver.lines():
             assert "n" not in line.split(" ")[1].lower(), line
+        wavefront.check()
+        points = {name: point for (name, _), point in otlp.points().items()}
+        assert set(points) == {"wide", "tiny"}
+        assert one.flush().count("sinks.otlp.values_not_finite") == 2, "the counter and the gauge"
+        for point in points.values():
+            assert all(math.isfinite(point[field]) for field in ("sum", "min", "max")), point
 
 
 def test_a_hundred_thousand_series(start):

@@ -31,15 +31,15 @@ def send_lines(port, *lines):
             sender.sendto(line.encode(), ("127.0.0.1", port))
 
 
-def bucket(value):
-    """Index of OTLP at scale 6: (2^(i/64), 2^((i+1)/64)]."""
-    return math.ceil(64 * math.log2(value)) - 1
+def bucket(value, scale=6):
+    """Index of OTLP, base = 2^(2^-scale): (base^i, base^(i+1)]."""
+    return math.ceil(math.ldexp(math.log2(value), scale)) - 1
 
 
 def test_values(start, receiver):
     """Every type, with tags; of timers each bucket."""
     daemon = begin(start, receiver, "global_tags={env: prod}")
-    times = [0.25, 1, 3, 3, 17, 1000, 2500.5]
+    times = [2.75, 3, 3, 17, 1000, 2500.5]
     sizes = [0, 0, -4, -4.2, 512, 70000]
     before = time.time()
     send_lines(daemon.port, "hits:3|c", "hits:4|c", "hits:1|c|#zone:eu", "back:-2|c", "depth:7|g", "users:a|s\nusers:b|s",
@@ -56,7 +56,7 @@ def test_values(start, receiver):
     assert load["unit"] == "s" and size["unit"] == "" and load["scale"] == size["scale"] == 6
     assert load["positive"] == collections.Counter(bucket(value / 1000) for value in times)
     assert not load["negative"] and not load["zero"] and load["count"] == len(times)
-    assert load["sum"] == pytest.approx(sum(times) / 1000) and (load["min"], load["max"]) == (0.00025, 2.5005)
+    assert load["sum"] == pytest.approx(sum(times) / 1000) and (load["min"], load["max"]) == (0.00275, 2.5005)
     assert size["positive"] == collections.Counter(bucket(value) for value in sizes if value > 0)
     assert size["negative"] == collections.Counter(bucket(-value) for value in sizes if value < 0)
     assert size["zero"] == 2 and size["sum"] == pytest.approx(sum(sizes)) and (size["min"], size["max"]) == (-4.2, 70000)
@@ -66,6 +66,29 @@ def test_values(start, receiver):
     for point in points.values():
         assert point["time"] == end and point["start"] == (0 if point["kind"] == "gauge" else pytest.approx(
             end - (time.time() - before) * SECOND, abs=3 * SECOND)), point
+
+
+def test_far_apart(start, receiver):
+    """Two values at the ends of what there is: few buckets, each where its value is."""
+    daemon = begin(start, receiver)
+    send_lines(daemon.port, *(f"wide.{number}:{least}|h\nwide.{number}:{most}|h"
+                              for number, (least, most) in enumerate(((1, 1e9), (1e-6, 9e12), (1e-300, 1e300)))))
+    daemon.flush()
+    points = wait_for(receiver.points, "points")
+    point = points[("wide.0", ())]
+    assert point["scale"] == 4 and point["positive"] == {bucket(1, 4): 1, bucket(1e9, 4): 1}
+    assert all(point["count"] == 2 and point["written"] <= 640 for point in points.values())
+
+
+def test_counts_beyond_what_there_is(start, receiver):
+    """A rate of nearly nothing: what no number holds is cut, together with the sum of all, and counted."""
+    daemon = begin(start, receiver, "timers.weighted=true")
+    send_lines(daemon.port, "load:3|ms|@1e-300", "load:3|ms|@1e-300", "fine:1|ms|@1e-15")
+    daemon.flush()
+    points = wait_for(receiver.points, "points")
+    assert points[("load", ())]["count"] == 2 ** 63 - 1  # and what the buckets hold, or the receiver would complain
+    assert points[("fine", ())]["count"] == 10 ** 15
+    assert wait_for(lambda: daemon.flush().count("sinks.otlp.points_clamped"), "it to be counted") == 1
 
 
 def test_envelope(start, receiver, tmp_path):
@@ -86,6 +109,23 @@ def test_envelope(start, receiver, tmp_path):
     names = [metric[0][0] for metric in request.metrics if not metric[0][0].startswith("kstatsd.")]
     assert names == ["hits", "other"] and len(request.metrics[[metric[0][0] for metric in request.metrics].index("hits")]) == 3
     assert "secret-1" not in daemon.log()
+
+
+def test_secrets_come_back(start, receiver):
+    """A receiver repeats headers and token, in what it refuses and in what it takes: no log and no status does."""
+    secrets = ["HDRSECRET", "dXNlcjpwYXNzd29yZA==", "s3cr3t-t0k3n"]
+    echo = f"A-Api: {secrets[0]}, Basic {secrets[1]}, {secrets[2]}, {secrets[1][:-2]}".encode()
+    message = b"\x08\x01\x12" + bytes([len(echo)]) + echo
+    receiver.answers += [(400, echo), (200, b"\x0a" + bytes([len(message)]) + message), (503, echo)]
+    daemon = begin(start, receiver, keys=f', headers: {{A-Api: {secrets[0]}, B: "Basic {secrets[1]}"}}, token: {secrets[2]}')
+    status = ""
+    for number, said in enumerate(("it answered 400: A-Api: ", "some of its points: A-Api: ", "it answered 503: A-Api: ")):
+        send_lines(daemon.port, f"echo.{number}:1|c")
+        daemon.flush()
+        wait_for(lambda said=said: said in daemon.log(), lambda said=said: f"'{said}' in the log: {daemon.log()}")
+        status += daemon.ask("status").stdout + daemon.ask("status", "--json").stdout
+    assert [secret for secret in (*secrets, secrets[1][:-2]) if secret in daemon.log() + status] == []
+    assert receiver.refused[0][0]["A-Api"] == secrets[0]
 
 
 def test_batches(start, receiver):
@@ -178,7 +218,8 @@ def test_absent_then_there(start):
 
 
 def test_events_have_no_place(start, receiver):
-    daemon = begin(start, receiver)
+    daemon = start(f'outputs.otlp=[{{url: "http://127.0.0.1:{receiver.port}"}}]')  # the path goes without saying
     send_lines(daemon.port, "_e{5,4}:title|text", "_sc|name|0")
     daemon.flush()
     assert wait_for(lambda: daemon.flush().count("sinks.otlp.events_without_place"), "it to be counted") == 2
+    wait_for(lambda: receiver.requests and not receiver.refused, "kstatsd's own metrics")

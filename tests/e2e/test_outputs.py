@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 """What outputs can do beside plain Graphite: protocols, templates, several addresses, TLS, filters, files."""
+import http.server
 import json
 import os
+import shutil
 import socket
 import ssl
 import subprocess
+import threading
 import time
 
 import jsonschema
@@ -262,6 +265,77 @@ def test_tls_client_refused(pem, start):
         assert sink["lines_sent"] == 0 and sink["batches_queued"] > 0 and not fake.lines, sink
     finally:
         fake.stop()
+
+
+class TlsProxy(http.server.ThreadingHTTPServer):
+    """Takes POSTs by HTTPS, each by a connection of its own, as who the files say by then."""
+
+    def __init__(self, files):
+        self.files, self.posts = files, 0
+        super().__init__(("127.0.0.1", 0), self.Answer)
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):  # pylint: disable=invalid-name
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.server.posts += 1
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    def get_request(self):
+        client, address = super().get_request()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*self.files)
+        return context.wrap_socket(client, server_side=True, do_handshake_on_connect=False), address
+
+    def handle_error(self, *_):
+        pass  # who does not trust us hangs up
+
+    def output(self, **tls):
+        return "outputs.wavefront=" + json.dumps([{"proxy": f"https://127.0.0.1:{self.server_address[1]}", "tls": tls,
+                                                   "source": "here", "retry": {"min": "20ms", "max": "100ms"}}])
+
+    def __exit__(self, *args):
+        self.shutdown()
+        super().__exit__(*args)
+
+
+def test_https_certificate_changes(tmp_path, start):
+    """A certificate is renewed at its path: the next connection is by the new one."""
+    with TlsProxy(certificate(tmp_path, "server")) as proxy:
+        one = start(proxy.output(ca_file=proxy.files[0]))
+        for _ in range(2):
+            before = proxy.posts
+            send("sendto", "renewed:1|c", port=one.port)
+            one.flush()
+            wait_for(lambda: proxy.posts > before, lambda: f"a delivery: {one.log()}")
+            certificate(tmp_path, "server")
+
+
+def test_https_trusts_only_its_authorities(pem, tmp_path, start):
+    """With authorities of its own an output does not trust the system's, of which the receiver's is one here."""
+    system = tmp_path / "system"
+    system.mkdir()
+    name = subprocess.run(["openssl", "x509", "-noout", "-hash", "-in", pem["server"][0]], check=True,
+                          stdout=subprocess.PIPE, text=True).stdout.strip()
+    for path in (system / f"{name}.0", system / "ca-certificates.crt"):
+        shutil.copy(pem["server"][0], path)
+    prefix = ["unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc/ssl/certs && exec "$@"', str(system)]
+    with TlsProxy(pem["server"]) as proxy:
+        one = start(proxy.output(), command_prefix=prefix)
+        send("sendto", "trusted:1|c", port=one.port)
+        one.flush()
+        wait_for(lambda: proxy.posts, lambda: f"a delivery: {one.log()}")
+        one.stop()
+        before = proxy.posts
+        two = start(proxy.output(ca_file=pem["stranger"][0]), command_prefix=prefix)
+        send("sendto", "secret:1|c", port=two.port)
+        two.flush()
+        wait_for(lambda: "certificate" in two.log(), lambda: f"why it is not trusted: {two.log()}")
+        assert proxy.posts == before
 
 
 def lines_of(path):

@@ -14,6 +14,7 @@ import threading
 import time
 
 from daemon import expect, wait_for
+from faults import RESET, reset
 
 DELTA = "∆"
 NAME = re.compile(r"[∆Δ]?~?[a-zA-Z0-9_.,/-]+")
@@ -276,6 +277,9 @@ class Receiver:
             answer = Answer(401)
         if answer.taken:
             self.take_body(path, body)
+        if answer.raw == RESET:
+            reset(client)
+            raise ConnectionResetError
         client.sendall(answer.raw)
         if answer.raw == b"" or not answer.raw.startswith(b"HTTP/1.1"):
             client.shutdown(socket.SHUT_RDWR)
@@ -345,6 +349,12 @@ class Receiver:
                 client.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
 
 
 def is_recent(timestamp, seconds=3600):

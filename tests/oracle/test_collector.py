@@ -27,9 +27,9 @@ def collector(binary, tmp_path):
         yield one
 
 
-def bucket(value):
-    """Of scale 6: (2^(i/64), 2^((i+1)/64)]."""
-    return math.ceil(64 * math.log2(value)) - 1
+def bucket(value, scale=6):
+    """base = 2^(2^-scale): (base^i, base^(i+1)]."""
+    return math.ceil(math.ldexp(math.log2(value), scale)) - 1
 
 
 def send_lines(port, lines):
@@ -48,7 +48,7 @@ def held(side):
 def test_understood(collector, start, compression):
     chance = random.Random(6)
     daemon = start(f"outputs.otlp=[{{url: \"{collector.url}\", compression: {compression}, resource: {{a.b: c}}}}]")
-    loads = [round(10 ** chance.uniform(-2, 6), 4) for _ in range(500)]
+    loads = [round(10 ** chance.uniform(0, 2.9), 4) for _ in range(500)]
     sizes = [0, 0, -1, -7.5] + [round(10 ** chance.uniform(-3, 5), 3) for _ in range(200)]
     send_lines(daemon.port, [f"load:{value}|ms|#zone:eu" for value in loads] + [f"size:{value}|h" for value in sizes]
                + ["hits:3|c|#zone:eu", "hits:4|c|#zone:us", "hits:1|c", "back:-2|c", "depth:-7.25|g", "users:a|s\nusers:b|s"])
@@ -66,10 +66,11 @@ def test_understood(collector, start, compression):
         ("gauge", -7.25), ("gauge", 2)]
     load, size = points[("load", eu)], points[("size", ())]
     assert load["kind"] == size["kind"] == "exponentialHistogram" and load["unit"] == "s" and size["unit"] == ""
-    assert load["scale"] == size["scale"] == 6 and load["aggregationTemporality"] == 1
+    assert load["scale"] == 6 and load["aggregationTemporality"] == 1
+    assert size["scale"] == 4 and len(size["positive"]["bucketCounts"]) <= 640  # eight decades
     assert held(load["positive"]) == collections.Counter(bucket(value / 1000) for value in loads)
-    assert held(size["positive"]) == collections.Counter(bucket(value) for value in sizes if value > 0)
-    assert held(size["negative"]) == collections.Counter(bucket(-value) for value in sizes if value < 0)
+    assert held(size["positive"]) == collections.Counter(bucket(value, 4) for value in sizes if value > 0)
+    assert held(size["negative"]) == collections.Counter(bucket(-value, 4) for value in sizes if value < 0)
     assert (int(load["count"]), int(size["count"]), int(size["zeroCount"])) == (500, 204, 2)
     assert load["sum"] == pytest.approx(sum(loads) / 1000) and load["max"] == pytest.approx(max(loads) / 1000)
     assert size["sum"] == pytest.approx(sum(sizes)) and size["min"] == -7.5

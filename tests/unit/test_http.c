@@ -4,6 +4,7 @@
  * or talks nonsense. Everything runs in one event loop, bounded in time; only loopback is used.
  */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -20,6 +21,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/number.h"
+#include "sink/http_secret.h"
 #include "sink/http_transport.h"
 #include "sink/batch.h"
 #include "sink/text.h"
@@ -27,10 +29,12 @@
 #define SECONDS_MAX 10
 #define CLIENTS_MAX 32
 #define TOKEN "s3cr3t-t0k3n"
+#define KEY "dTpwK3cvZA=="
 #define OK "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 /* What the server does instead of answering. */
-static const char hang[] = "hang", reset[] = "reset", drip[] = "drip";
+static const char hang[] = "hang", reset[] = "reset", drip[] = "drip", trickle[] = "trickle",
+		  close_it[] = "close";
 
 struct server {
 	struct event_base *base;
@@ -38,6 +42,9 @@ struct server {
 	uint16_t port;
 	struct event *accepting;
 	const char *const *answers; /* one by one; the last again and again */
+	const char *then;	    /* what it does behind an answer; NULL: nothing */
+	size_t slow;		    /* reads so many bytes every 10 ms; 0: what there is */
+	size_t deaf_after;	    /* reads so many bytes and no more; 0: all */
 	size_t requests, connections;
 	struct text last; /* the request that came last, NUL-terminated */
 	struct client {
@@ -48,9 +55,9 @@ struct server {
 	} clients[CLIENTS_MAX];
 };
 
-static void client_close(struct client *client)
+static void client_end(struct client *client, bool with_reset)
 {
-	const struct linger now = { .l_onoff = 1 };
+	const struct linger now = { .l_onoff = with_reset };
 
 	if (client->fd < 0)
 		return;
@@ -62,6 +69,11 @@ static void client_close(struct client *client)
 	client->fd = -1;
 }
 
+static void client_close(struct client *client)
+{
+	client_end(client, true);
+}
+
 static void client_drip(evutil_socket_t fd, short events, void *context)
 {
 	(void)events;
@@ -69,24 +81,34 @@ static void client_drip(evutil_socket_t fd, short events, void *context)
 	send(fd, "x", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-static void client_answer(struct client *client)
+static void client_do(struct client *client, const char *what)
 {
 	const struct timeval often = { 0, 20000 };
+
+	if (what == reset || what == close_it) {
+		client_end(client, what == reset);
+	} else if (what == drip || what == trickle) {
+		if (what == trickle)
+			send(client->fd, "HTTP/1.1 ", 9, MSG_NOSIGNAL);
+		client->dripping = event_new(client->server->base, client->fd, EV_PERSIST | EV_TIMEOUT,
+					     client_drip, client);
+		event_add(client->dripping, &often);
+	} else if (what != hang) {
+		assert_int_equal(send(client->fd, what, strlen(what), MSG_NOSIGNAL), strlen(what));
+	}
+}
+
+static void client_answer(struct client *client)
+{
 	struct server *server = client->server;
 	const char *const *answer = server->answers;
 
 	for (size_t i = 0; i < server->requests && answer[1]; i++)
 		answer++;
 	server->requests++;
-	if (*answer == reset) {
-		client_close(client);
-	} else if (*answer == drip) {
-		client->dripping =
-			event_new(server->base, client->fd, EV_PERSIST | EV_TIMEOUT, client_drip, client);
-		event_add(client->dripping, &often);
-	} else if (*answer != hang) {
-		assert_int_equal(send(client->fd, *answer, strlen(*answer), MSG_NOSIGNAL), strlen(*answer));
-	}
+	client_do(client, *answer);
+	if (server->then)
+		client_do(client, server->then);
 }
 
 /* The length of a whole request at the beginning of the text; 0: it is not all there. */
@@ -112,10 +134,17 @@ static void client_read(evutil_socket_t fd, short events, void *context)
 	struct client *client = context;
 	struct server *server = client->server;
 	char buffer[65536];
-	ssize_t got = recv(fd, buffer, sizeof(buffer), MSG_DONTWAIT);
+	ssize_t got;
 	size_t len;
 
 	(void)events;
+	if (server->deaf_after && client->received.len >= server->deaf_after) {
+		event_del(client->readable);
+		return;
+	}
+	got = recv(fd, buffer, server->slow ? server->slow : sizeof(buffer), MSG_DONTWAIT);
+	if (got < 0 && errno == EAGAIN)
+		return;
 	if (got <= 0) {
 		client_close(client);
 		return;
@@ -136,6 +165,7 @@ static void server_accept(evutil_socket_t fd, short events, void *context)
 {
 	struct server *server = context;
 	struct client *client = &server->clients[server->connections];
+	const struct timeval now_and_then = { 0, 10000 };
 
 	(void)events;
 	assert_true(server->connections < CLIENTS_MAX);
@@ -143,8 +173,9 @@ static void server_accept(evutil_socket_t fd, short events, void *context)
 	client->fd = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	assert_true(client->fd >= 0);
 	server->connections++;
-	client->readable = event_new(server->base, client->fd, EV_READ | EV_PERSIST, client_read, client);
-	event_add(client->readable, NULL);
+	client->readable = event_new(server->base, client->fd, (server->slow ? 0 : EV_READ) | EV_PERSIST,
+				     client_read, client);
+	event_add(client->readable, server->slow ? &now_and_then : NULL);
 }
 
 static void server_start(struct server *server, struct event_base *base, const char *const *answers)
@@ -183,7 +214,7 @@ struct scene {
 	struct batch *batch;
 	char address[64], url[128];
 	unsigned int ready, sent, lost, rejected, refused;
-	size_t answered;
+	struct text answered; /* all bodies */
 	char reason[256];
 	char token_file[64];
 };
@@ -264,8 +295,7 @@ static void on_answered(void *context, unsigned int kind, const char *body, size
 	struct scene *scene = context;
 
 	(void)kind;
-	(void)body;
-	scene->answered += len;
+	text_add(&scene->answered, body, len);
 }
 
 static struct batch *batch_of(unsigned int kind, const char *data)
@@ -281,7 +311,8 @@ static struct batch *batch_of(unsigned int kind, const char *data)
 
 static void scene_open(struct scene *scene, const char *const *answers)
 {
-	static const char *const headers[] = { "Content-Type: application/octet-stream", NULL };
+	static const char *const headers[] = { "Content-Type: application/octet-stream", "X-Key: Basic " KEY,
+					       NULL };
 
 	*scene = (struct scene){ .base = event_base_new() };
 	capture_start();
@@ -338,15 +369,22 @@ static void scene_send(struct scene *scene)
 	transport_send(scene->transport, scene->batch);
 }
 
-/* The token stands nowhere but in the request. */
+/* The token and the header's value stand nowhere but in the request. */
 static void scene_check_secrecy(struct scene *scene)
 {
+	static const char *const secrets[] = { TOKEN, KEY };
 	char log[16384];
 	size_t len = captured_read(log, sizeof(log));
 
-	assert_null(memmem(log, len, TOKEN, strlen(TOKEN)));
-	assert_null(strstr(scene->reason, TOKEN));
-	assert_null(strstr(transport_error(scene->transport), TOKEN));
+	for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
+		const char *secret = secrets[i];
+
+		assert_null(memmem(log, len, secret, strlen(secret)));
+		assert_null(strstr(scene->reason, secret));
+		assert_null(strstr(transport_error(scene->transport), secret));
+		assert_true(!scene->answered.len ||
+			    !memmem(scene->answered.data, scene->answered.len, secret, strlen(secret)));
+	}
 }
 
 static void scene_close(struct scene *scene)
@@ -358,6 +396,7 @@ static void scene_close(struct scene *scene)
 	event_base_free(scene->base);
 	if (*scene->token_file)
 		unlink(scene->token_file);
+	text_release(&scene->answered);
 	free(scene->batch);
 }
 
@@ -391,7 +430,7 @@ static void test_sent(void **state)
 	assert_int_equal(scene.server.connections, 1);
 	assert_int_equal(transport_connections(scene.transport), 1);
 	assert_true(transport_is_up(scene.transport));
-	assert_int_equal(scene.answered, 5);
+	assert_int_equal(scene.answered.len, 5);
 	assert_int_equal(scene.lost + scene.rejected + scene.refused, 0);
 	scene_close(&scene);
 }
@@ -454,12 +493,14 @@ static void test_lost(void **state)
 		  0 },
 		{ "HTTP/1.1 503 Oh\r\nContent-Length: 14\r\n\r\n<" TOKEN ">",
 		  "it answered 503: <************>", 0 },
-		{ "HTTP/1.1 200 OK\r\nContent-Length: 10\r\nConnection: close\r\n\r\nabc", NULL, 1 },
+		{ "HTTP/1.1 503 Oh\r\nContent-Length: 39\r\n\r\nX-Key: Basic " KEY ", " KEY,
+		  "it answered 503: X-Key: ******************, **********==", 0 },
 		{ "SSH-2.0-OpenSSH_9.2\r\n", NULL, 1 },
 		{ "HTTP/1.1 banana\r\n\r\n", NULL, 1 },
 		{ reset, NULL, 1 },
 		{ hang, NULL, 1 },
 		{ drip, NULL, 1 },
+		{ trickle, "it did not answer within 0.15 s", 1 },
 	};
 
 	(void)state;
@@ -486,6 +527,91 @@ static void test_lost(void **state)
 	}
 }
 
+#define BIG_BYTES 2500000
+#define RECEIVE_BYTES 32768
+
+/* A batch that no buffer between the two holds. */
+static void scene_make_big(struct scene *scene)
+{
+	const int bytes = RECEIVE_BYTES;
+	char *data = calloc(1, BIG_BYTES + 1);
+
+	assert_non_null(data);
+	memset(data, 'b', BIG_BYTES);
+	free(scene->batch);
+	scene->batch = batch_of(0, data);
+	free(data);
+	/* Those who come inherit it. */
+	setsockopt(scene->server.listener, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+}
+
+static int64_t elapsed(int64_t began)
+{
+	return clock_read(CLOCK_MONOTONIC) - began;
+}
+
+/* It takes several times `timeout` to take the batch, and is waited for, as it never stops. */
+static void test_slow_reader(void **state)
+{
+	static const char *const answers[] = { OK, NULL };
+	struct scene scene;
+	int64_t began;
+
+	(void)state;
+	scene_open(&scene, answers);
+	scene_make_big(&scene);
+	scene.server.slow = 40000;
+	scene.options.timeout = 150000000;
+	scene_connect(&scene);
+	began = clock_read(CLOCK_MONOTONIC);
+	scene_send(&scene);
+	scene_wait(&scene, &scene.sent, 1);
+	assert_true(elapsed(began) > 3 * scene.options.timeout);
+	assert_int_equal(scene.lost, 0);
+	assert_int_equal(scene.server.connections, 1);
+	scene_close(&scene);
+}
+
+/* Whatever a request waits for, it does so for `timeout`, which may be a fraction of a second. */
+static void test_stalled(void **state)
+{
+	static const struct {
+		const char *scheme, *answer, *problem;
+		size_t deaf_after;
+	} cases[] = {
+		{ "http", hang, "it did not answer within 0.6 s", 0 },
+		{ "http", trickle, "it did not answer within 0.6 s", 0 },
+		{ "http", OK, "it took nothing for 0.6 s", 100000 },
+		{ "https", OK, "there was no connection within 0.6 s", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *const answers[] = { cases[i].answer, NULL };
+		struct scene scene;
+		int64_t began;
+
+		scene_open(&scene, answers);
+		snprintf(scene.url, sizeof(scene.url), "%s://127.0.0.1:%u/", cases[i].scheme,
+			 scene.server.port);
+		if (cases[i].deaf_after)
+			scene_make_big(&scene);
+		scene.server.deaf_after = cases[i].deaf_after;
+		scene.options.timeout = 600000000;
+		scene_connect(&scene);
+		began = clock_read(CLOCK_MONOTONIC);
+		scene_send(&scene);
+		scene_wait(&scene, &scene.lost, 1);
+		assert_true(elapsed(began) >= scene.options.timeout);
+		/* For https a library reads all authorities first. */
+		assert_true(elapsed(began) < 2 * scene.options.timeout || scene.url[4] == 's');
+		assert_string_equal(transport_error(scene.transport), cases[i].problem);
+		assert_int_equal(scene.refused, 1);
+		assert_false(transport_is_up(scene.transport));
+		scene_close(&scene);
+	}
+}
+
 static void test_rejected(void **state)
 {
 	static const struct {
@@ -494,7 +620,7 @@ static void test_rejected(void **state)
 		{ "HTTP/1.1 400 Bad\r\nContent-Length: 19\r\n\r\nWF-400: bad\nsecond\n",
 		  "it answered 400: WF-400: bad" },
 		{ "HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n", "it answered 401" },
-		{ "HTTP/1.1 403 No\r\nContent-Length: 17\r\n\r\nbad \0 " TOKEN, "it answered 403: bad" },
+		{ "HTTP/1.1 403 No\r\nContent-Length: 17\r\n\r\nbad \0 " TOKEN, "it answered 403: bad " },
 		{ "HTTP/1.1 413 Big\r\nContent-Length: 0\r\n\r\n", "it answered 413" },
 		{ "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n",
 		  "it answered 302" },
@@ -506,17 +632,53 @@ static void test_rejected(void **state)
 		struct scene scene;
 
 		scene_open(&scene, answers);
-		if (strstr(cases[i].answer, "403"))
-			scene.options.timeout = 150000000;
+		/* One promises more than it sends. */
+		scene.options.timeout = 150000000;
 		scene_connect(&scene);
 		scene_send(&scene);
-		if (strstr(cases[i].answer, "403"))
-			scene_wait(&scene, &scene.lost, 1); /* it promised more than it sent */
-		else
-			scene_wait(&scene, &scene.rejected, 1);
-		if (scene.rejected)
-			assert_string_equal(scene.reason, cases[i].reason);
-		assert_int_equal(scene.sent, 0);
+		scene_wait(&scene, &scene.rejected, 1);
+		assert_string_equal(scene.reason, cases[i].reason);
+		assert_int_equal(scene.sent + scene.lost, 0);
+		scene_close(&scene);
+	}
+}
+
+/* The status has come, and what is behind it breaks off, or never ends: no batch is sent twice. */
+static void test_body_breaks(void **state)
+{
+	static const struct {
+		const char *answer, *then;
+		unsigned int sent, lost, rejected;
+	} cases[] = {
+		{ "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc", close_it, 1, 0, 0 },
+		{ "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc", reset, 1, 0, 0 },
+		{ "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", drip, 1, 0, 0 },
+		{ "HTTP/1.1 202 OK\r\nTransfer-Encoding: chunked\r\n\r\nbanana\r\n", hang, 1, 0, 0 },
+		{ "HTTP/1.1 400 Bad\r\nContent-Length: 100\r\n\r\nabc", close_it, 0, 0, 1 },
+		{ "HTTP/1.1 503 Busy\r\nContent-Length: 100\r\n\r\nabc", drip, 0, 1, 0 },
+		{ "HTTP/1.1 100 Continue\r\n\r\n", close_it, 0, 1, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		/* What a request was answered before says nothing of this one. */
+		const char *const answers[] = { OK, cases[i].answer, reset, OK, NULL };
+		struct scene scene;
+
+		scene_open(&scene, answers);
+		scene.options.timeout = 150000000;
+		scene_connect(&scene);
+		scene_send(&scene);
+		scene_wait(&scene, &scene.sent, 1);
+		scene.server.then = cases[i].then;
+		scene_send(&scene);
+		scene_wait(&scene, &scene.ready, 3);
+		assert_int_equal(scene.sent, 1 + cases[i].sent);
+		assert_int_equal(scene.lost, cases[i].lost);
+		assert_int_equal(scene.rejected, cases[i].rejected);
+		scene.server.then = NULL;
+		scene_send(&scene);
+		scene_wait(&scene, &scene.lost, cases[i].lost + 1);
 		scene_close(&scene);
 	}
 }
@@ -564,6 +726,78 @@ static void test_retry_after(void **state)
 	assert_true(clock_read(CLOCK_MONOTONIC) - began < NS_PER_SECOND);
 	scene_wait(&scene, &scene.sent, 1);
 	scene_close(&scene);
+}
+
+/* An answer that repeats what it was sent: neither a message nor who reads the answer gets to see it. */
+static void test_echo(void **state)
+{
+	static const struct {
+		const char *said, *kept;
+	} cases[] = {
+		{ TOKEN, "************" },
+		{ "<" KEY "><" TOKEN TOKEN ">", "<**********==><************************>" },
+		{ "Basic " KEY, "******************" },
+		{ "key dTpwK3cvZA rest", "key ********** rest" },
+		{ "Basic\\u0020dTpwK3cvZA\\u003d\\u003D!", "*********************************!" },
+		{ "Basic%20dTpwK3cvZA%3d%3D!", "************************!" },
+		{ "\n\x0d"
+		  "s3cr3t-t0",
+		  "\n\x0d*********" },
+		{ "s3cr3t-t1 Basi Content application/octet-stream",
+		  "s3cr3t-t1 Basi Content application/octet-stream" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char taken[256], refused[256];
+		const char *const answers[] = { taken, refused, NULL };
+		struct scene scene;
+
+		snprintf(taken, sizeof(taken), "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s",
+			 strlen(cases[i].said), cases[i].said);
+		snprintf(refused, sizeof(refused), "HTTP/1.1 400 OK\r\nContent-Length: %zu\r\n\r\n%s",
+			 strlen(cases[i].said), cases[i].said);
+		scene_open(&scene, answers);
+		scene_connect(&scene);
+		scene_send(&scene);
+		scene_wait(&scene, &scene.sent, 1);
+		assert_int_equal(scene.answered.len, strlen(cases[i].kept));
+		assert_memory_equal(scene.answered.data, cases[i].kept, scene.answered.len);
+		scene_send(&scene);
+		scene_wait(&scene, &scene.rejected, 1);
+		assert_non_null(strstr(scene.reason, cases[i].kept + strspn(cases[i].kept, "\r\n")));
+		scene_close(&scene);
+	}
+}
+
+/* How secrets are spelled, and where texts end. */
+static void test_secret(void **state)
+{
+	static const struct {
+		const char *secret, *text, *wanted;
+	} cases[] = {
+		{ "", "text", "text" },
+		{ "abcdef", "", "" },
+		{ "ab+c/d==", "x ab+c/d== ab-c_d==y", "x ******** ********y" },
+		{ "ab+c/d==", "ab\\u002bc\\/d\\u003D= ab%2Bc%2fd%3D%3d",
+		  "******************* ****************" },
+		{ "a\\\\b", "a\\\\b a\\\\\\\\b", "**** ******" },
+		{ "abcdef", "abc", "abc" },
+		{ "abcdef", "xabcde", "x*****" },
+		{ "abcdef", "abc%6", "abc%6" },
+		{ "abcdef", "abcabcdef", "abc******" },
+		{ "aa", "aaaaa", "****a" },
+		{ "ab", "a\\u006", "a\\u006" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[64];
+
+		snprintf(text, sizeof(text), "%s", cases[i].text);
+		http_secret_hide(cases[i].secret, text, strlen(text));
+		assert_string_equal(text, cases[i].wanted);
+	}
 }
 
 /* Nobody listens: the pauses grow to their maximum, and it is said once. */
@@ -724,8 +958,13 @@ int main(void)
 		cmocka_unit_test_teardown(test_kinds, capture_stop),
 		cmocka_unit_test_teardown(test_gzip, capture_stop),
 		cmocka_unit_test_teardown(test_lost, capture_stop),
+		cmocka_unit_test_teardown(test_slow_reader, capture_stop),
+		cmocka_unit_test_teardown(test_stalled, capture_stop),
 		cmocka_unit_test_teardown(test_rejected, capture_stop),
+		cmocka_unit_test_teardown(test_body_breaks, capture_stop),
 		cmocka_unit_test_teardown(test_flood, capture_stop),
+		cmocka_unit_test_teardown(test_echo, capture_stop),
+		cmocka_unit_test(test_secret),
 		cmocka_unit_test_teardown(test_retry_after, capture_stop),
 		cmocka_unit_test_teardown(test_absent, capture_stop),
 		cmocka_unit_test_teardown(test_token_file, capture_stop),

@@ -215,7 +215,7 @@ static void test_histogram(void **state)
 		request = request_make(&metric, 1);
 		assert_string_equal(request.metrics[0]->unit, unit == UNIT_MILLISECONDS ? "s" : "");
 		point = request.metrics[0]->exponential_histogram->data_points[0];
-		assert_int_equal(point->scale, 6);
+		assert_int_equal(point->scale, 4);
 		assert_int_equal(point->count, count);
 		assert_int_equal(point->zero_count, 2);
 		assert_true(point->sum == 5000 / one && point->min == -8000 / one &&
@@ -223,7 +223,7 @@ static void test_histogram(void **state)
 		for (size_t i = 0; i < count; i++) {
 			double value = fabs(values[i]) / one;
 			const Otlp__Buckets *side = values[i] < 0 ? point->negative : point->positive;
-			int32_t index = (int32_t)ceil(64 * log2(value)) - 1;
+			int32_t index = (int32_t)ceil(16 * log2(value)) - 1;
 
 			if (!value)
 				continue;
@@ -236,6 +236,70 @@ static void test_histogram(void **state)
 		assert_int_equal(held, 5);
 		assert_true(point->positive->bucket_counts[0] &&
 			    point->positive->bucket_counts[point->positive->n_bucket_counts - 1]);
+		request_release(&request);
+	}
+}
+
+/* Each bucket of `side` holds what lies within its bounds, and no bucket lies across one. */
+static void assert_merged(const Otlp__Buckets *side, int scale, const struct bucket *buckets, size_t count,
+			  int base)
+{
+	uint64_t held = 0, told = 0;
+
+	assert_true(side->n_bucket_counts <= OTLP_BUCKETS_MAX);
+	assert_true(side->bucket_counts[0] && side->bucket_counts[side->n_bucket_counts - 1]);
+	for (size_t i = 0; i < side->n_bucket_counts; i++) {
+		/* In 64ths of an octave: the bounds, of which bucket e has e - 1 and e. */
+		int step = 1 << (6 - scale), lower = (side->offset + (int)i) * step, upper = lower + step;
+		uint64_t wanted = 0;
+
+		for (size_t j = 0; j < count; j++) {
+			int e = buckets[j].index - base;
+
+			if (e - 1 >= lower && e <= upper)
+				wanted += (uint64_t)buckets[j].count;
+		}
+		assert_int_equal(side->bucket_counts[i], wanted);
+		held += wanted;
+	}
+	for (size_t j = 0; j < count; j++)
+		told += (uint64_t)buckets[j].count;
+	assert_int_equal(held, told);
+}
+
+/* However far apart its values are, a point is small, and its buckets hold what their bounds say. */
+static void test_merging(void **state)
+{
+	static const struct {
+		double least, most;
+		int scale;
+	} cases[] = {
+		{ 1, 1, 6 },	    { 1.01, 1024, 6 },	{ 1, 1024, 5 },	     { 1, 1e6, 5 },	{ 1, 1e9, 4 },
+		{ 0.001, 1e12, 3 }, { 1e-38, 1e38, 1 }, { 3e-5, 2.9e-2, 6 }, { 5e-5, 6e-2, 5 },
+	};
+	static struct bucket buckets[2 * BUCKET_E_MAX + 1], mirrored[2 * BUCKET_E_MAX + 2];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int least = histogram_index(UNIT_NONE, cases[i].least);
+		int most = histogram_index(UNIT_NONE, cases[i].most), stride = (most - least) / 500 + 1;
+		struct metric metric = { .type = METRIC_TIMER, .name = "t", .tags = "", .buckets = mirrored };
+		Otlp__ExponentialHistogramDataPoint *point;
+		struct request request;
+		size_t count = 0;
+
+		for (int e = least; e < most; e += stride, count++)
+			buckets[count] = (struct bucket){ (int16_t)e, e % 7 + 10 };
+		buckets[count++] = (struct bucket){ (int16_t)most, 3 };
+		/* The other sign has one bucket, and the same scale. */
+		mirrored[0] = (struct bucket){ BUCKET_NEGATIVE_BASE - 77, 5 };
+		memcpy(mirrored + 1, buckets, count * sizeof(*buckets));
+		metric.bucket_count = count + 1;
+		request = request_make(&metric, 1);
+		point = request.metrics[0]->exponential_histogram->data_points[0];
+		assert_int_equal(point->scale, cases[i].scale);
+		assert_merged(point->positive, point->scale, buckets, count, 0);
+		assert_merged(point->negative, point->scale, mirrored, 1, BUCKET_NEGATIVE_BASE);
 		request_release(&request);
 	}
 }
@@ -258,14 +322,91 @@ static void test_histogram_ends(void **state)
 		request.metrics[0]->exponential_histogram->data_points[0];
 
 	(void)state;
-	assert_int_equal(point->positive->offset, -BUCKET_E_MAX - 1);
-	assert_int_equal(point->positive->n_bucket_counts, 2 * BUCKET_E_MAX + 1);
-	assert_int_equal(point->negative->n_bucket_counts, 2 * BUCKET_E_MAX + 1);
+	assert_int_equal(point->scale, 1);
+	assert_int_equal(point->positive->offset, -256);
+	assert_int_equal(point->positive->n_bucket_counts, 512);
+	assert_int_equal(point->negative->n_bucket_counts, 512);
 	assert_int_equal(point->negative->bucket_counts[0], 2);
-	assert_int_equal(point->negative->bucket_counts[2 * BUCKET_E_MAX], 1);
-	assert_int_equal(point->positive->bucket_counts[2 * BUCKET_E_MAX], 1000000000000000);
+	assert_int_equal(point->negative->bucket_counts[511], 1);
+	assert_int_equal(point->positive->bucket_counts[511], 1000000000000000);
 	assert_int_equal(point->count, 1 + 2 + 1 + 3 + 1000000000000000);
 	request_release(&request);
+}
+
+/* Together counts stay below 2^63, whatever each is; a point whose counts do not is known. */
+static void test_clamped(void **state)
+{
+	static const struct {
+		double zero, one, two, negative;
+		uint64_t wanted[4]; /* in this order */
+		bool clamped;
+	} cases[] = {
+		{ 1, 2, 3, 4, { 1, 2, 3, 4 }, false },
+		{ 1, 0x1p62, 0, 4, { 1, 1ULL << 62, 0, 4 }, false },
+		{ 5, 1e300, 3, 4, { 5, INT64_MAX - 5, 0, 0 }, true },
+		{ 0x1p62, 0x1p62, 7, 0, { 1ULL << 62, (1ULL << 62) - 1, 0, 0 }, true },
+		{ INFINITY, 1, 1, 1, { INT64_MAX, 0, 0, 0 }, true },
+		{ 0, 0x1p63, 0, INFINITY, { 0, INT64_MAX, 0, 0 }, true },
+		{ NAN, 1, 0, 0, { 0, 1, 0, 0 }, true },
+	};
+	struct otlp_packer packer = {};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct bucket buckets[] = { { BUCKET_NEGATIVE_BASE, cases[i].negative },
+						  { BUCKET_ZERO, cases[i].zero },
+						  { 1, cases[i].one },
+						  { 2, cases[i].two } };
+		const struct metric metric = {
+			.type = METRIC_TIMER, .name = "t", .tags = "", .buckets = buckets, .bucket_count = 4
+		};
+		Otlp__ExponentialHistogramDataPoint *point;
+		const void *packed;
+		ptrdiff_t len = otlp_point_pack(&packer, &window, &metric, &packed);
+
+		assert_true(len > 0);
+		point = otlp__exponential_histogram_data_point__unpack(NULL, (size_t)len, packed);
+		assert_non_null(point);
+		assert_true(point->zero_count == cases[i].wanted[0]);
+		assert_true(point->positive->bucket_counts[0] == cases[i].wanted[1]);
+		assert_true(point->positive->bucket_counts[1] == cases[i].wanted[2]);
+		assert_true(point->negative->bucket_counts[0] == cases[i].wanted[3]);
+		assert_true(point->count == cases[i].wanted[0] + cases[i].wanted[1] + cases[i].wanted[2] +
+						    cases[i].wanted[3]);
+		assert_int_equal(packer.clamped, cases[i].clamped);
+		otlp__exponential_histogram_data_point__free_unpacked(point, NULL);
+	}
+	otlp_packer_release(&packer);
+}
+
+/* A number that is not finite is left out, of a timer only the sum. */
+static void test_not_finite(void **state)
+{
+	static const struct bucket bucket = { 1, 2 };
+	struct metric metric = { .type = METRIC_COUNTER, .name = "c", .tags = "", .counter = INFINITY };
+	Otlp__ExponentialHistogramDataPoint *point;
+	struct otlp_packer packer = {};
+	const void *packed;
+	ptrdiff_t len;
+
+	(void)state;
+	assert_int_equal(otlp_point_pack(&packer, &window, &metric, &packed), 0);
+	assert_true(packer.not_finite);
+	metric.counter = 1;
+	assert_true(otlp_point_pack(&packer, &window, &metric, &packed) > 0);
+	assert_false(packer.not_finite);
+	metric = (struct metric){
+		.type = METRIC_TIMER, .name = "t", .tags = "", .buckets = &bucket, .bucket_count = 1
+	};
+	metric.timer.sum = -INFINITY;
+	metric.timer.upper = 1e308;
+	len = otlp_point_pack(&packer, &window, &metric, &packed);
+	assert_true(len > 0 && packer.not_finite);
+	point = otlp__exponential_histogram_data_point__unpack(NULL, (size_t)len, packed);
+	assert_int_equal(point->maybe_sum_case, 0);
+	assert_true(point->max == 1e308 && point->count == 2);
+	otlp__exponential_histogram_data_point__free_unpacked(point, NULL);
+	otlp_packer_release(&packer);
 }
 
 /* A timer of nothing says so, and has neither sum nor bounds. */
@@ -309,10 +450,17 @@ static void test_long(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_head),	       cmocka_unit_test(test_bytes),
-		cmocka_unit_test(test_numbers),	       cmocka_unit_test(test_attributes),
-		cmocka_unit_test(test_groups),	       cmocka_unit_test(test_histogram),
-		cmocka_unit_test(test_histogram_ends), cmocka_unit_test(test_empty_histogram),
+		cmocka_unit_test(test_head),
+		cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_attributes),
+		cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_histogram),
+		cmocka_unit_test(test_merging),
+		cmocka_unit_test(test_clamped),
+		cmocka_unit_test(test_not_finite),
+		cmocka_unit_test(test_histogram_ends),
+		cmocka_unit_test(test_empty_histogram),
 		cmocka_unit_test(test_long),
 	};
 

@@ -11,6 +11,7 @@
 #include <string.h>
 #include "cli/config_push.h"
 
+#define OTLP_PATH "/v1/metrics"
 #define OTLP(member) \
 	.offset = offsetof(struct otlp_options, member), .size = sizeof(((struct otlp_options *)0)->member)
 
@@ -21,9 +22,17 @@ static int set_url(struct config_scan *scan, const struct config_key *key, const
 		   void *field)
 {
 	struct push_options *push = (void *)((char *)field - offsetof(struct push_options, destinations));
-	char text[CONFIG_TEXT_MAX];
+	char text[CONFIG_TEXT_MAX + sizeof(OTLP_PATH)], *path;
+	int err = config_scan_url(scan, key, node, text);
 
-	return config_scan_url(scan, key, node, text) ?: config_add_destination(scan, key, node, push, text);
+	if (err)
+		return err;
+	path = strstr(text, "://") + strlen("://");
+	path += strcspn(path, "/");
+	/* Who names but the host means what every collector has there. */
+	if (!path[0] || !path[1])
+		snprintf(path, (size_t)(text + sizeof(text) - path), OTLP_PATH);
+	return config_add_destination(scan, key, node, push, text);
 }
 
 static int set_urls(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
@@ -130,11 +139,8 @@ static const struct config_key otlp_keys[] = {
 	{ "token_file", config_set_path_or_none, OTLP(token_file) },
 	{ "token", set_secret, OTLP(token) },
 	{ "resource", set_resource, OTLP(resource) },
-	{ "tls.insecure", config_set_choice, PUSH_FIELD(tls.insecure), .choices = config_bools },
-	{ "tls.ca_file", config_set_path_or_none, PUSH_FIELD(tls.ca_file) },
-	{ "tls.cert_file", config_set_path_or_none, PUSH_FIELD(tls.cert_file) },
-	{ "tls.key_file", config_set_path_or_none, PUSH_FIELD(tls.key_file) },
 	CONFIG_PUSH_KEYS,
+	CONFIG_HTTPS_KEYS,
 	{},
 };
 

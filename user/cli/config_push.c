@@ -134,6 +134,34 @@ static const char *address_shared(const struct config_outputs *outputs, size_t i
 	return NULL;
 }
 
+/* The row that reads addresses from this key of an element. NULL: the key is about something else. */
+static const struct config_key *address_key(const struct config_key *keys, const yaml_node_t *name)
+{
+	for (; keys->path; keys++)
+		if (keys->offset == offsetof(struct push_options, destinations) &&
+		    !strcmp(keys->path, (const char *)name->data.scalar.value))
+			return keys;
+	return NULL;
+}
+
+/* Each row about addresses forgets what another has read, so an element has but one of them. */
+static int addresses_check(struct config_scan *scan, const struct config_key *key, const yaml_node_t *item,
+			   const struct config_key *keys)
+{
+	const struct config_key *first = NULL, *row;
+	const yaml_node_t *name;
+
+	for (size_t i = 0; config_scan_pair(scan, item, i, &name); i++) {
+		row = address_key(keys, name);
+		if (row && first)
+			return config_scan_fail(scan, name, key->path,
+						"only one of %s and %s; another address is another element",
+						first->path, row->path);
+		first = row ? row : first;
+	}
+	return 0;
+}
+
 int config_set_outputs(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
 		       const struct config_outputs *outputs)
 {
@@ -158,6 +186,8 @@ int config_set_outputs(struct config_scan *scan, const struct config_key *key, c
 			reason = outputs->check(push);
 		if (reason)
 			err = config_scan_fail(scan, item, key->path, "element %zu: %s", i, reason);
+		if (!err)
+			err = addresses_check(scan, key, item, outputs->keys);
 		reason = err ? NULL : address_shared(outputs, i);
 		if (reason)
 			err = config_scan_fail(scan, item, key->path, "%s stands here twice", reason);

@@ -37,16 +37,20 @@
 		"timeout", config_set_duration, PUSH_FIELD(timeout), .min = 0.1, .max = 3600                \
 	}
 
-/* Rows about TLS, for those that speak it. */
-#define CONFIG_TLS_KEYS                                                                                   \
-	{ "tls.enabled", config_set_choice, PUSH_FIELD(tls.enabled), .choices = config_bools },           \
-		{ "tls.insecure", config_set_choice, PUSH_FIELD(tls.insecure), .choices = config_bools }, \
-		{ "tls.ca_file", config_set_path_or_none, PUSH_FIELD(tls.ca_file) },                      \
-		{ "tls.cert_file", config_set_path_or_none, PUSH_FIELD(tls.cert_file) },                  \
-		{ "tls.key_file", config_set_path_or_none, PUSH_FIELD(tls.key_file) },                    \
-	{                                                                                                 \
-		"tls.server_name", config_set_server_name, PUSH_FIELD(tls.server_name)                    \
+/* Rows about TLS, for those whose addresses say whether they speak it. */
+#define CONFIG_HTTPS_KEYS                                                                         \
+	{ "tls.insecure", config_set_choice, PUSH_FIELD(tls.insecure), .choices = config_bools }, \
+		{ "tls.ca_file", config_set_path_or_none, PUSH_FIELD(tls.ca_file) },              \
+		{ "tls.cert_file", config_set_path_or_none, PUSH_FIELD(tls.cert_file) },          \
+		{ "tls.key_file", config_set_path_or_none, PUSH_FIELD(tls.key_file) },            \
+	{                                                                                         \
+		"tls.server_name", config_set_server_name, PUSH_FIELD(tls.server_name)            \
 	}
+
+/* And for those that must be told. */
+#define CONFIG_TLS_KEYS                                                                         \
+	{ "tls.enabled", config_set_choice, PUSH_FIELD(tls.enabled), .choices = config_bools }, \
+		CONFIG_HTTPS_KEYS
 
 extern const char *const config_distributions[], *const config_bools[];
 config_set_fn config_set_globs, config_set_view_percentiles, config_set_server_name;

@@ -16,6 +16,7 @@
 struct watch {
 	LIST_ENTRY(watch) next;
 	struct event *event;
+	int fd;
 };
 
 struct http_loop {
@@ -89,6 +90,7 @@ static int socket_changed(CURL *easy, curl_socket_t fd, int what, void *context,
 		watch = calloc(1, sizeof(*watch));
 		if (!watch)
 			return -1;
+		watch->fd = fd;
 		LIST_INSERT_HEAD(&loop->watches, watch, next);
 		curl_multi_assign(loop->multi, fd, watch);
 	}
@@ -145,8 +147,7 @@ void http_loop_free(struct http_loop *loop)
 {
 	if (!loop)
 		return;
-	if (loop->easy)
-		curl_multi_remove_handle(loop->multi, loop->easy);
+	http_loop_stop(loop);
 	curl_multi_cleanup(loop->multi);
 	while (!LIST_EMPTY(&loop->watches))
 		watch_free(LIST_FIRST(&loop->watches));
@@ -161,4 +162,18 @@ int http_loop_start(struct http_loop *loop, CURL *easy)
 		return -ENOMEM;
 	loop->easy = easy;
 	return 0;
+}
+
+void http_loop_stop(struct http_loop *loop)
+{
+	if (loop->easy)
+		curl_multi_remove_handle(loop->multi, loop->easy);
+	loop->easy = NULL;
+}
+
+int http_loop_socket(const struct http_loop *loop)
+{
+	const struct watch *watch = LIST_FIRST(&loop->watches);
+
+	return loop->easy && watch ? watch->fd : -1;
 }

@@ -17,5 +17,9 @@ void http_loop_free(struct http_loop *loop);
 
 /* Begins a request, which the caller keeps. Negative errno: it did not begin. */
 int http_loop_start(struct http_loop *loop, CURL *easy);
+/* Gives the request up, if there is one, with its connection; done() does not hear of it. */
+void http_loop_stop(struct http_loop *loop);
+/* What the request is on, once it is connected; -1: nothing. curl tells only when all is over. */
+int http_loop_socket(const struct http_loop *loop);
 
 #endif /* SINK_HTTP_LOOP_H */

@@ -12,6 +12,7 @@
 #include <string.h>
 #include "sink/gzip.h"
 #include "sink/http_request.h"
+#include "sink/http_secret.h"
 
 #define NS_PER_MSEC 1000000
 #define HEADER_BYTES (TOKEN_BYTES + 64)
@@ -87,8 +88,13 @@ static void tls_set(CURL *easy, const struct tls_options *tls)
 	curl_easy_setopt(easy, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, tls->insecure ? 0L : 1L);
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, tls->insecure ? 0L : 2L);
-	if (*tls->ca_file)
+	/* curl keeps authorities for a day; they may be renewed. */
+	curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
+	if (*tls->ca_file) {
 		curl_easy_setopt(easy, CURLOPT_CAINFO, tls->ca_file);
+		/* Not the system's besides. */
+		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+	}
 	if (*tls->cert_file)
 		curl_easy_setopt(easy, CURLOPT_SSLCERT, tls->cert_file);
 	if (*tls->key_file)
@@ -97,7 +103,8 @@ static void tls_set(CURL *easy, const struct tls_options *tls)
 
 static void easy_set(struct http_request *request, const struct http_options *options)
 {
-	long timeout = (long)(options->timeout / NS_PER_MSEC);
+	/* Whoever watches (http_watch.h) gives up before. */
+	long connect_timeout = (long)(options->timeout / NS_PER_MSEC) * 2 + 1000;
 	CURL *easy = request->easy;
 
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -108,8 +115,7 @@ static void easy_set(struct http_request *request, const struct http_options *op
 	curl_easy_setopt(easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "kstatsd");
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, timeout);
-	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, 2 * timeout);
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_timeout);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_answer);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, request);
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, request->problem);
@@ -198,6 +204,18 @@ int http_request_set(struct http_request *request, const struct http_token *toke
 	}
 	curl_easy_setopt(easy, CURLOPT_URL, request->urls[kind]);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, request->sent_headers);
+	request->sent_len = len;
 	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len);
 	return curl_easy_setopt(easy, CURLOPT_POSTFIELDS, data) ? -ENOMEM : 0;
+}
+
+void http_request_hide(const struct http_request *request, const struct http_token *token, char *text,
+		       size_t len)
+{
+	static const char content[] = "Content-"; /* -Type, -Encoding: anybody may know */
+
+	http_secret_hide(token->text, text, len);
+	for (const struct curl_slist *header = request->headers; header; header = header->next)
+		if (strncasecmp(header->data, content, strlen(content)) != 0)
+			http_secret_hide_header(header->data, text, len);
 }

@@ -99,12 +99,3 @@ void http_token_release(struct http_token *token)
 {
 	explicit_bzero(token, sizeof(*token));
 }
-
-void http_token_hide(const struct http_token *token, char *text, size_t len)
-{
-	const size_t token_len = strlen(token->text);
-	char *end = text + len;
-
-	while (token_len && (text = memmem(text, (size_t)(end - text), token->text, token_len)))
-		memset(text, '*', token_len);
-}

@@ -28,7 +28,5 @@ int http_token_init(struct http_token *token, const char *file, const char *text
 int http_token_refresh(struct http_token *token, bool force, struct error *error);
 /* Overwrites the token. */
 void http_token_release(struct http_token *token);
-/* Writes '*' wherever the text holds the token: for what others say. */
-void http_token_hide(const struct http_token *token, char *text, size_t len);
 
 #endif /* SINK_HTTP_TOKEN_H */

@@ -7,6 +7,8 @@
  *                                                 not before Retry-After has passed
  *     everything else                             rejected, with the answer's first line
  *
+ * The status decides, also when the body behind it breaks off or does not end.
+ *
  * Redirects are not followed: a token is for whom it was given to. The connection is kept.
  */
 #ifndef SINK_HTTP_TRANSPORT_H
@@ -32,14 +34,19 @@ struct http_options {
 	const char *what;		/* of the other side, for sentences: "wavefront" */
 	const char *address;		/* of it, for sentences; must hold no secret */
 	const char *urls[RECORD_KINDS]; /* by the kind of a batch; copied. NULL: that kind never comes */
-	const char *const *headers;	/* "Content-Type: text/plain"; ends with NULL; NULL: none */
-	bool gzip;			/* the body, with its Content-Encoding */
+	/* "Content-Type: text/plain"; ends with NULL; NULL: none. But for Content-*, their values are secrets. */
+	const char *const *headers;
+	bool gzip; /* the body, with its Content-Encoding */
 	/* Shown as "Authorization: Bearer"; "" or NULL: none. The file is read again when it changes. */
 	const char *token_file, *token;
 	const struct tls_options *tls; /* for https; NULL: all as if zero. `enabled` has no meaning here. */
 	int64_t retry_min, retry_max;  /* nanoseconds between attempts, as in struct push_options */
-	int64_t timeout;	       /* nanoseconds for a connection, and again for an answer */
-	/* The answer to a batch that was taken, before sent() is told; at most HTTP_ANSWER_BYTES. May be NULL. */
+	/* Nanoseconds for a connection, for the whole answer, and for taking nothing of a batch. */
+	int64_t timeout;
+	/*
+	 * The answer to a batch that was taken, before sent() is told: at most HTTP_ANSWER_BYTES, no secret
+	 * among them. May be NULL.
+	 */
 	void (*answered)(void *context, unsigned int kind, const char *body, size_t len);
 	void *context; /* of answered() */
 };

@@ -6,9 +6,16 @@
  *     bucket.h: e covers (2^((e-1)/64), 2^(e/64)]      OTLP: index i covers (2^(i/64), 2^((i+1)/64)]
  *
  * There is no number for a bucket that holds nothing, so the buckets from the first to the last are
- * written out. Sum, least and greatest of a timer in milliseconds are in seconds, as its buckets are.
+ * written out. Where those would be too many, the point gets a lower scale: each step makes one bucket
+ * of two, whose bounds are bounds of theirs, so no value moves:
+ *
+ *     scale 6   | -4 | -3 | -2 | -1 |  0 |  1 |  2 |  3 |
+ *     scale 5   |   -2    |   -1    |    0    |    1    |     i >> 1
+ *
+ * Sum, least and greatest of a timer in milliseconds are in seconds, as its buckets are.
  */
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -148,67 +155,120 @@ static ptrdiff_t number_pack(struct otlp_packer *packer, const struct snapshot *
 	} else {
 		point.as_double = metric->type == METRIC_SET ? metric->set.count : metric->gauge;
 	}
-	return message_pack(packer, &point.base, packed);
+	packer->not_finite = !isfinite(point.as_double);
+	return packer->not_finite ? 0 : message_pack(packer, &point.base, packed);
 }
 
-/* Of the values of one sign: their e. */
-static bool bucket_is_of(const struct bucket *bucket, bool negative, int *e)
+/* Of the values of one sign: their index in OTLP. */
+static bool bucket_is_of(const struct bucket *bucket, bool negative, int *index)
 {
 	if (bucket->index == BUCKET_ZERO || (bucket->index > BUCKET_E_MAX) != negative)
 		return false;
-	*e = bucket->index - (negative ? BUCKET_NEGATIVE_BASE : 0);
+	*index = bucket->index - (negative ? BUCKET_NEGATIVE_BASE : 0) - 1;
 	return true;
 }
 
-/* Writes the buckets of one sign out. What they hold together is added to *total. */
-static int buckets_make(struct otlp_buffer *room, const struct metric *metric, bool negative,
-			Otlp__Buckets *buckets, uint64_t *total)
+/* The indexes of one sign, from least to most; none: most is below least. */
+struct reach {
+	int least, most;
+};
+
+static struct reach reach_of(const struct metric *metric, bool negative)
 {
-	int least = BUCKET_E_MAX, most = -BUCKET_NEGATIVE_BASE, e;
-	uint64_t *counts;
-	size_t n;
+	struct reach reach = { .least = INT_MAX, .most = INT_MIN };
+	int index;
 
 	for (size_t i = 0; i < metric->bucket_count; i++) {
-		if (!bucket_is_of(&metric->buckets[i], negative, &e))
+		if (!bucket_is_of(&metric->buckets[i], negative, &index))
 			continue;
-		least = e < least ? e : least;
-		most = e > most ? e : most;
+		reach.least = index < reach.least ? index : reach.least;
+		reach.most = index > reach.most ? index : reach.most;
 	}
-	if (most < least)
+	return reach;
+}
+
+/* How many steps of the scale it takes until these fit. */
+static int shift_of(struct reach reach)
+{
+	int shift = 0;
+
+	while (reach.most >= reach.least &&
+	       (reach.most >> shift) - (reach.least >> shift) >= OTLP_BUCKETS_MAX)
+		shift++;
+	return shift;
+}
+
+/* The counts of a point so far. Together they stay below 2^63: some who read them know no more. */
+struct tally {
+	uint64_t total;
+	bool clamped;
+};
+
+/* A whole number near `count`, as far as there is room; it is added. */
+static uint64_t tally_take(struct tally *tally, double count)
+{
+	uint64_t room = INT64_MAX - tally->total, whole;
+
+	if (!(count > 0)) {
+		tally->clamped |= !(count == 0);
 		return 0;
-	n = (size_t)(most - least + 1);
+	}
+	whole = count < 0x1p63 ? (uint64_t)llround(count) : room + 1;
+	if (whole > room) {
+		tally->clamped = true;
+		whole = room;
+	}
+	tally->total += whole;
+	return whole;
+}
+
+/* Writes the buckets of one sign out. */
+static int buckets_make(struct otlp_buffer *room, const struct metric *metric, bool negative, int shift,
+			Otlp__Buckets *buckets, struct tally *tally)
+{
+	struct reach reach = reach_of(metric, negative);
+	uint64_t *counts;
+	size_t n;
+	int index;
+
+	if (reach.most < reach.least)
+		return 0;
+	buckets->offset = reach.least >> shift;
+	n = (size_t)((reach.most >> shift) - buckets->offset + 1);
 	counts = buffer_reserve(room, n * sizeof(*counts));
 	if (!counts)
 		return -ENOMEM;
 	memset(counts, 0, n * sizeof(*counts));
 	for (size_t i = 0; i < metric->bucket_count; i++)
-		if (bucket_is_of(&metric->buckets[i], negative, &e))
-			counts[e - least] += (uint64_t)llround(metric->buckets[i].count);
-	for (size_t i = 0; i < n; i++)
-		*total += counts[i];
-	buckets->offset = least - 1;
+		if (bucket_is_of(&metric->buckets[i], negative, &index))
+			counts[(index >> shift) - buckets->offset] +=
+				tally_take(tally, metric->buckets[i].count);
 	buckets->bucket_counts = counts;
 	buckets->n_bucket_counts = n;
 	return 0;
 }
 
-static uint64_t zero_count(const struct metric *metric)
+static uint64_t zero_count(const struct metric *metric, struct tally *tally)
 {
 	uint64_t count = 0;
 
 	for (size_t i = 0; i < metric->bucket_count; i++)
 		if (metric->buckets[i].index == BUCKET_ZERO)
-			count += (uint64_t)llround(metric->buckets[i].count);
+			count += tally_take(tally, metric->buckets[i].count);
 	return count;
 }
 
-static void histogram_sums(Otlp__ExponentialHistogramDataPoint *point, const struct metric *metric)
+/* Least and greatest are values, which are finite. */
+static void histogram_sums(struct otlp_packer *packer, Otlp__ExponentialHistogramDataPoint *point,
+			   const struct metric *metric)
 {
 	double unit = metric->unit == UNIT_MILLISECONDS ? MS_PER_SECOND : 1;
 
 	if (!point->count)
 		return;
-	point->maybe_sum_case = OTLP__EXPONENTIAL_HISTOGRAM_DATA_POINT__MAYBE_SUM_SUM;
+	packer->not_finite = !isfinite(metric->timer.sum);
+	if (!packer->not_finite)
+		point->maybe_sum_case = OTLP__EXPONENTIAL_HISTOGRAM_DATA_POINT__MAYBE_SUM_SUM;
 	point->maybe_min_case = OTLP__EXPONENTIAL_HISTOGRAM_DATA_POINT__MAYBE_MIN_MIN;
 	point->maybe_max_case = OTLP__EXPONENTIAL_HISTOGRAM_DATA_POINT__MAYBE_MAX_MAX;
 	point->sum = metric->timer.sum / unit;
@@ -223,21 +283,26 @@ static ptrdiff_t histogram_pack(struct otlp_packer *packer, const struct snapsho
 	Otlp__ExponentialHistogramDataPoint point = OTLP__EXPONENTIAL_HISTOGRAM_DATA_POINT__INIT;
 	Otlp__Buckets positive = OTLP__BUCKETS__INIT, negative = OTLP__BUCKETS__INIT;
 	struct span span = span_of(snapshot, metric);
+	struct tally tally = {};
+	int shift = shift_of(reach_of(metric, false)), other = shift_of(reach_of(metric, true));
 
+	shift = other > shift ? other : shift;
 	point.attributes = attributes;
 	point.n_attributes = count;
 	point.start_time_unix_nano = span.start;
 	point.time_unix_nano = span.end;
-	point.scale = SCALE;
-	point.zero_count = point.count = zero_count(metric);
-	if (buckets_make(&packer->positive, metric, false, &positive, &point.count) ||
-	    buckets_make(&packer->negative, metric, true, &negative, &point.count))
+	point.scale = SCALE - shift;
+	point.zero_count = zero_count(metric, &tally);
+	if (buckets_make(&packer->positive, metric, false, shift, &positive, &tally) ||
+	    buckets_make(&packer->negative, metric, true, shift, &negative, &tally))
 		return -ENOMEM;
+	point.count = tally.total;
+	packer->clamped = tally.clamped;
 	if (positive.n_bucket_counts)
 		point.positive = &positive;
 	if (negative.n_bucket_counts)
 		point.negative = &negative;
-	histogram_sums(&point, metric);
+	histogram_sums(packer, &point, metric);
 	return message_pack(packer, &point.base, packed);
 }
 
@@ -247,6 +312,7 @@ ptrdiff_t otlp_point_pack(struct otlp_packer *packer, const struct snapshot *sna
 	size_t count;
 	Otlp__KeyValue **attributes = attributes_make(packer, metric->tags, &count);
 
+	packer->clamped = packer->not_finite = false;
 	if (!attributes)
 		return -ENOMEM;
 	if (metric->type == METRIC_TIMER)

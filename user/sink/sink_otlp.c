@@ -21,13 +21,26 @@
 
 #define MESSAGE_BYTES 160
 
+enum otlp_count {
+	POINTS_REFUSED, /* of requests that were taken */
+	POINTS_CLAMPED, /* their counts were too large */
+	VALUES_NOT_FINITE,
+	OTLP_COUNTS,
+};
+
+static const char *const count_names[OTLP_COUNTS] = {
+	[POINTS_REFUSED] = "points_refused",
+	[POINTS_CLAMPED] = "points_clamped",
+	[VALUES_NOT_FINITE] = "values_not_finite",
+};
+
 struct otlp {
 	struct encoder encoder;
 	struct otlp_options options;
 	struct otlp_packer packer;
 	struct text head;
 	const char *headers[OTLP_HEADERS_MAX + 2];
-	struct sink_count refused; /* points of requests that were taken */
+	struct sink_count counts[OTLP_COUNTS];
 };
 
 static int otlp_metric(struct encoder *encoder, const struct snapshot *snapshot, const struct metric *metric,
@@ -37,10 +50,12 @@ static int otlp_metric(struct encoder *encoder, const struct snapshot *snapshot,
 	const void *point;
 	ptrdiff_t len = otlp_point_pack(&otlp->packer, snapshot, metric, &point);
 
-	if (len < 0)
+	otlp->counts[VALUES_NOT_FINITE].value += len >= 0 && otlp->packer.not_finite;
+	if (len <= 0)
 		return (int)len;
 	otlp_record_add(&records->text[0], otlp_kind_of(metric), metric->name, point, (size_t)len);
 	records->points[0]++;
+	otlp->counts[POINTS_CLAMPED].value += otlp->packer.clamped;
 	return records->text[0].failed ? -ENOMEM : 0;
 }
 
@@ -56,8 +71,8 @@ static int otlp_frame(struct encoder *encoder, unsigned int kind, const char *da
 
 static const struct sink_count *otlp_counts(const struct encoder *encoder, size_t *count)
 {
-	*count = 1;
-	return &((const struct otlp *)encoder)->refused;
+	*count = OTLP_COUNTS;
+	return ((const struct otlp *)encoder)->counts;
 }
 
 static void otlp_free(struct encoder *encoder)
@@ -96,7 +111,7 @@ static void on_answered(void *context, unsigned int kind, const char *body, size
 
 	(void)kind;
 	if (partial && partial->rejected_data_points > 0) {
-		otlp->refused.value += (uint64_t)partial->rejected_data_points;
+		otlp->counts[POINTS_REFUSED].value += (uint64_t)partial->rejected_data_points;
 		message_copy(message, partial->error_message);
 		log_warning("otlp: a request was taken without some of its points: %s",
 			    *message ? message : "the answer does not say why");
@@ -182,7 +197,8 @@ struct sink *sink_otlp_new(const struct sink_environment *environment, const voi
 	if (otlp) {
 		otlp->encoder.operations = &otlp_operations;
 		memcpy(&otlp->options, options, sizeof(otlp->options));
-		otlp->refused.name = "points_refused";
+		for (size_t i = 0; i < OTLP_COUNTS; i++)
+			otlp->counts[i].name = count_names[i];
 		headers_make(otlp);
 	}
 	if (!otlp || head_make(otlp)) {
