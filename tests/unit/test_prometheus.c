@@ -670,6 +670,53 @@ static void test_file(void **state)
 	folder_remove(folder);
 }
 
+/* The file could be had only later: what was begun anew stays, what is not there comes back, older than all. */
+static void test_file_later(void **state)
+{
+	char folder[] = "/tmp/test_prometheus.XXXXXX";
+	struct totals_options two = defaults;
+	struct prometheus_file *file;
+	struct error error = {};
+	struct totals *totals;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	totals = opened(folder, &defaults, &file);
+	totals_begin(totals, 101 * SECOND);
+	add(totals, counter("c", "", 5));
+	add(totals, counter("c", "k=v", 7));
+	add(totals, counter("old", "", 9));
+	save(file, totals);
+	prometheus_file_close(file);
+	totals_free(totals);
+
+	totals = totals_new(&two);
+	totals_begin(totals, 101 * SECOND);
+	add(totals, counter("c", "", 1));
+	file = prometheus_file_open(folder, &error);
+	assert_non_null(file);
+	assert_int_equal(prometheus_file_load(file, totals, 102 * SECOND, 1002 * SECOND, &error), 0);
+	assert_shows(
+		totals, EXPOSITION_TEXT,
+		HELP("c") "# TYPE c counter\nc 1\nc{k=\"v\"} 7\n" HELP("old") "# TYPE old counter\nold 9\n");
+	/* Too many: those that came back go first. */
+	two.series_max = 2;
+	totals_begin(totals, 103 * SECOND);
+	add(totals, counter("new", "", 1));
+	assert_shows(totals, EXPOSITION_TEXT,
+		     HELP("c") "# TYPE c counter\nc 1\n" HELP("new") "# TYPE new counter\nnew 1\n");
+	save(file, totals);
+	prometheus_file_close(file);
+	totals_free(totals);
+
+	totals = opened(folder, &defaults, &file);
+	assert_shows(totals, EXPOSITION_TEXT,
+		     HELP("c") "# TYPE c counter\nc 1\n" HELP("new") "# TYPE new counter\nnew 1\n");
+	prometheus_file_close(file);
+	totals_free(totals);
+	folder_remove(folder);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -689,6 +736,7 @@ int main(void)
 		cmocka_unit_test(test_classic_only),
 		cmocka_unit_test(test_milliseconds_on_bounds),
 		cmocka_unit_test(test_file),
+		cmocka_unit_test(test_file_later),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -184,6 +184,7 @@ void family_free(struct totals *totals, struct family *family)
 	family_release(totals, family);
 }
 
+/* NULL: conflict (told), or no memory; counted. */
 static struct family *family_new(struct totals *totals, enum family_kind kind, const char *base,
 				 const char *origin)
 {
@@ -207,7 +208,8 @@ static struct family *family_new(struct totals *totals, enum family_kind kind, c
 	return NULL;
 }
 
-struct family *family_find(struct totals *totals, enum family_kind kind, const char *base, const char *origin)
+/* NULL: none of that kind. */
+static struct family *family_known(struct totals *totals, enum family_kind kind, const char *base)
 {
 	const bool add = kind == FAMILY_COUNTER && totals->options->total_suffix && !ends_in_total(base);
 	char *name = name_join(base, add ? TOTAL : "");
@@ -216,7 +218,14 @@ struct family *family_find(struct totals *totals, enum family_kind kind, const c
 	free(name);
 	if (claim && claim->family->kind == kind && claim == claim->family->claims)
 		return claim->family;
-	return family_new(totals, kind, base, origin);
+	return NULL;
+}
+
+struct family *family_find(struct totals *totals, enum family_kind kind, const char *base, const char *origin)
+{
+	struct family *family = family_known(totals, kind, base);
+
+	return family ? family : family_new(totals, kind, base, origin);
 }
 
 /* Counters, without names from now on, in an array with a NULL behind, which the caller frees. */
@@ -262,8 +271,12 @@ void totals_rename(struct totals *totals)
 struct family *totals_load_family(struct totals *totals, enum family_kind kind, const char *base,
 				  const char *origin, struct prometheus_rule *rule)
 {
-	struct family *family = family_new(totals, kind, base, origin);
+	struct family *family = family_known(totals, kind, base);
 
+	/* What is said of it now holds, and is to be saved. */
+	if (family)
+		return family;
+	family = family_new(totals, kind, base, origin);
 	if (family && rule)
 		family->rule = prometheus_rule_ref(rule);
 	if (family)

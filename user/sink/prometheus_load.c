@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
-/* From the file to the totals, once, at the start. What is not understood is passed over and deleted. */
+/* From the file to the totals, once: at the start, or when it can be had. What is not understood is passed over and deleted. */
 #include <errno.h>
 #include <sqlite3.h>
 #include <stdlib.h>
@@ -107,7 +107,8 @@ static int families_load(struct prometheus_file *file, struct totals *totals, st
 						    column_text(row, 3), rule);
 		prometheus_rule_free(rule);
 		file->last_family = id;
-		if (!family) {
+		/* Two rows of one name: the second is not ours. */
+		if (!family || family->id) {
 			ids_add(&file->families, id);
 			continue;
 		}
@@ -154,6 +155,10 @@ static int series_read(struct prometheus_file *file, struct totals *totals, cons
 		return 0;
 	}
 	/* Of a clock that was ahead: as if it had been now. */
+	if (totals_has_series(found->family, labels, len)) {
+		ids_add(&file->series, id);
+		return 0;
+	}
 	total = totals_load_series(totals, found->family, labels, len, updated > now ? now : updated);
 	if (!total)
 		return -ENOMEM;

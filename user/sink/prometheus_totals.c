@@ -274,9 +274,18 @@ struct total *totals_load_series(struct totals *totals, struct family *family, c
 {
 	struct total *total = total_new(totals, family, labels, len);
 
-	if (total)
-		total->updated = updated;
+	if (!total)
+		return NULL;
+	total->updated = updated;
+	/* Older than all that are there. */
+	TAILQ_REMOVE(&totals->order, total, order);
+	TAILQ_INSERT_HEAD(&totals->order, total, order);
 	return total;
+}
+
+bool totals_has_series(const struct family *family, const char *labels, size_t len)
+{
+	return family_find_series(family, labels, len) != NULL;
 }
 
 void totals_loaded(struct totals *totals, struct total *total)

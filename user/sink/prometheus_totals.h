@@ -127,11 +127,15 @@ double total_below(const struct total *total, double bound);
 /* Quantile of what a summary looks back on; NaN for nothing. */
 double total_quantile(struct totals *totals, struct total *total, double quantile);
 
-/* For the file (prometheus_file.c): families and series found there, series oldest first. NULL: conflict or no memory. */
+/*
+ * For the file (prometheus_file.c): families and series found there, the last updated first. A family that is
+ * there already is given as it is. NULL: conflict or no memory.
+ */
 struct family *totals_load_family(struct totals *totals, enum family_kind kind, const char *base,
 				  const char *origin, struct prometheus_rule *rule);
 struct total *totals_load_series(struct totals *totals, struct family *family, const char *labels,
 				 size_t labels_len, int64_t updated);
+bool totals_has_series(const struct family *family, const char *labels, size_t labels_len);
 /* After its buckets were filled in. */
 void totals_loaded(struct totals *totals, struct total *total);
 /* After all of its series: it goes if there is none. */
