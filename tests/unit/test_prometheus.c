@@ -370,6 +370,41 @@ static void test_limits(void **state)
 	totals_free(totals);
 }
 
+/* The daemon sends a gauge again that nobody sent: that is no observation. */
+static void test_idle_gauge(void **state)
+{
+	struct totals_options options = defaults;
+	struct totals *totals = totals_new(&options);
+	struct metric idle = gauge("g", "", 7);
+
+	(void)state;
+	idle.idle = true;
+	options.ttl = 5 * SECOND;
+	totals_begin(totals, SECOND);
+	add(totals, idle);
+	assert_shows(totals, EXPOSITION_TEXT, HELP("g") "# TYPE g gauge\ng 7\n");
+	for (int second = 2; second <= 5; second++) {
+		totals_begin(totals, second * SECOND);
+		add(totals, idle);
+		assert_shows(totals, EXPOSITION_TEXT, HELP("g") "# TYPE g gauge\ng 7\n");
+	}
+	for (int second = 6; second <= 20; second++) {
+		totals_begin(totals, second * SECOND);
+		add(totals, idle);
+		assert_shows(totals, EXPOSITION_TEXT, "");
+	}
+	add(totals, gauge("g", "", 8));
+	assert_shows(totals, EXPOSITION_TEXT, HELP("g") "# TYPE g gauge\ng 8\n");
+	/* Without a ttl it is as it was, also one that was pushed out. */
+	options.ttl = 0;
+	options.series_max = 1;
+	totals_begin(totals, 21 * SECOND);
+	add(totals, counter("c", "", 1));
+	add(totals, idle);
+	assert_shows(totals, EXPOSITION_TEXT, HELP("g") "# TYPE g gauge\ng 7\n");
+	totals_free(totals);
+}
+
 static void test_choice(void **state)
 {
 	static const struct {
@@ -720,23 +755,15 @@ static void test_file_later(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names),
-		cmocka_unit_test(test_labels),
-		cmocka_unit_test(test_text),
-		cmocka_unit_test(test_openmetrics),
-		cmocka_unit_test(test_total_suffix),
-		cmocka_unit_test(test_summary),
-		cmocka_unit_test(test_rule),
-		cmocka_unit_test(test_conflicts),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_choice),
-		cmocka_unit_test(test_bounds),
-		cmocka_unit_test(test_native),
-		cmocka_unit_test(test_classic_only),
-		cmocka_unit_test(test_milliseconds_on_bounds),
-		cmocka_unit_test(test_file),
-		cmocka_unit_test(test_file_later),
+		cmocka_unit_test(test_names),	     cmocka_unit_test(test_labels),
+		cmocka_unit_test(test_text),	     cmocka_unit_test(test_openmetrics),
+		cmocka_unit_test(test_total_suffix), cmocka_unit_test(test_summary),
+		cmocka_unit_test(test_rule),	     cmocka_unit_test(test_conflicts),
+		cmocka_unit_test(test_refused),	     cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_idle_gauge),   cmocka_unit_test(test_choice),
+		cmocka_unit_test(test_bounds),	     cmocka_unit_test(test_native),
+		cmocka_unit_test(test_classic_only), cmocka_unit_test(test_milliseconds_on_bounds),
+		cmocka_unit_test(test_file),	     cmocka_unit_test(test_file_later),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -201,6 +201,22 @@ static void totals_evict(struct totals *totals)
 	}
 }
 
+static int64_t family_ttl(const struct totals *totals, const struct family *family)
+{
+	const struct prometheus_rule *rule = family->rule;
+
+	return rule && rule->ttl ? rule->ttl : totals->options->ttl;
+}
+
+/*
+ * A gauge that is sent again without an observation, and is not there: it went for its age. But at first sight
+ * nobody knows its age.
+ */
+static bool has_expired(const struct totals *totals, const struct total *total, const struct metric *metric)
+{
+	return metric->idle && !total->updated && totals->flush > 1 && family_ttl(totals, total->family);
+}
+
 void totals_add(struct totals *totals, const struct metric *metric, struct prometheus_rule *rule)
 {
 	struct text *name = &totals->name;
@@ -225,6 +241,10 @@ void totals_add(struct totals *totals, const struct metric *metric, struct prome
 	if (!total)
 		return;
 	family_set_rule(totals, family, rule);
+	if (has_expired(totals, total, metric)) {
+		total_free(totals, total);
+		return;
+	}
 	total_add(totals, total, metric);
 	if (metric->idle && total->updated)
 		return;
@@ -242,8 +262,7 @@ void totals_begin(struct totals *totals, int64_t now)
 	totals->now = now;
 	totals->flush++;
 	for (total = TAILQ_FIRST(&totals->order); total; total = next) {
-		const struct prometheus_rule *rule = total->family->rule;
-		int64_t ttl = rule && rule->ttl ? rule->ttl : totals->options->ttl;
+		int64_t ttl = family_ttl(totals, total->family);
 
 		next = TAILQ_NEXT(total, order);
 		if (!ttl || now - total->updated < ttl)
