@@ -370,6 +370,30 @@ static void test_limits(void **state)
 	totals_free(totals);
 }
 
+/* A total that became infinite would stay so. */
+static void test_too_large(void **state)
+{
+	struct totals *totals = totals_new(&defaults);
+	struct totals_counts counts;
+
+	(void)state;
+	for (int flush = 1; flush <= 3; flush++) {
+		totals_begin(totals, flush * SECOND);
+		add(totals, counter("c", "", flush == 2 ? 1.7e308 : 1));
+		add(totals, counter("d", "", 1.7e308));
+		add(totals, timer("t", UNIT_NONE, 1.7e308, 1));
+	}
+	totals_counts(totals, &counts);
+	assert_int_equal(counts.not_finite, 4);
+	assert_int_equal(counts.no_memory, 0);
+	assert_shows(
+		totals, EXPOSITION_TEXT,
+		HELP("c") "# TYPE c counter\nc 1.7e+308\n" HELP("d") "# TYPE d counter\nd 1.7e+308\n" HELP(
+			"t") "# TYPE t histogram\nt_bucket{le=\"0.005\"} 0\nt_bucket{le=\"0.1\"} 0\n"
+			     "t_bucket{le=\"1\"} 0\nt_bucket{le=\"+Inf\"} 1\nt_sum 1.7e+308\nt_count 1\n");
+	totals_free(totals);
+}
+
 /* The daemon sends a gauge again that nobody sent: that is no observation. */
 static void test_idle_gauge(void **state)
 {
@@ -763,7 +787,8 @@ int main(void)
 		cmocka_unit_test(test_idle_gauge),   cmocka_unit_test(test_choice),
 		cmocka_unit_test(test_bounds),	     cmocka_unit_test(test_native),
 		cmocka_unit_test(test_classic_only), cmocka_unit_test(test_milliseconds_on_bounds),
-		cmocka_unit_test(test_file),	     cmocka_unit_test(test_file_later),
+		cmocka_unit_test(test_too_large),    cmocka_unit_test(test_file),
+		cmocka_unit_test(test_file_later),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 /* From the file to the totals, once: at the start, or when it can be had. What is not understood is passed over and deleted. */
 #include <errno.h>
+#include <math.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,7 +151,8 @@ static int series_read(struct prometheus_file *file, struct totals *totals, cons
 
 	if (file->last_series < id)
 		file->last_series = id;
-	if (!found || (len && labels[len - 1])) {
+	if (!found || (len && labels[len - 1]) || !isfinite(sqlite3_column_double(row, 3)) ||
+	    !isfinite(sqlite3_column_double(row, 4))) {
 		ids_add(&file->series, id);
 		return 0;
 	}

@@ -172,21 +172,30 @@ static void gauge_set(struct totals *totals, struct total *total, const struct m
 		total->plain = totals->flush;
 }
 
+/* What became infinite would stay so: it stays as it is instead. */
+static int counter_add(struct total *total, const struct metric *metric)
+{
+	double value = total->value + metric->counter;
+
+	if (!isfinite(value))
+		return -ERANGE;
+	total->value = value;
+	return 0;
+}
+
 static void total_add(struct totals *totals, struct total *total, const struct metric *metric)
 {
+	int err = 0;
+
 	total->flush = totals->flush;
-	switch (metric->type) {
-	case METRIC_COUNTER:
-		total->value += metric->counter;
-		break;
-	case METRIC_TIMER:
-		if (timer_add(totals, total, metric))
-			totals->counts.no_memory++;
-		break;
-	default:
+	if (metric->type == METRIC_COUNTER)
+		err = counter_add(total, metric);
+	else if (metric->type == METRIC_TIMER)
+		err = timer_add(totals, total, metric);
+	else
 		gauge_set(totals, total, metric);
-		break;
-	}
+	totals->counts.not_finite += err == -ERANGE;
+	totals->counts.no_memory += err == -ENOMEM;
 }
 
 /* Makes room; the one that was just updated stays. */
