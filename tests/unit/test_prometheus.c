@@ -729,6 +729,70 @@ static void test_file(void **state)
 	folder_remove(folder);
 }
 
+static struct totals *saved_and_opened(const char *folder, struct totals *totals,
+				       struct prometheus_file **file)
+{
+	save(*file, totals);
+	prometheus_file_close(*file);
+	totals_free(totals);
+	return opened(folder, &defaults, file);
+}
+
+/* Types that changed: what only the file knows makes room for what is sent. */
+static void test_file_gives_way(void **state)
+{
+	char folder[] = "/tmp/test_prometheus.XXXXXX";
+	struct prometheus_file *file;
+	struct totals_counts counts;
+	struct totals *totals;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	totals = opened(folder, &defaults, &file);
+	totals_begin(totals, 101 * SECOND);
+	add(totals, counter("x", "", 1));
+	add(totals, counter("x", "k=v", 1));
+	add(totals, counter("stays", "", 2));
+	add(totals, timer("lat", UNIT_NONE, 1, 1));
+	add(totals, counter("t.sum", "", 3));
+	add(totals, counter("t.count", "", 3));
+	add(totals, gauge("x", "", 5));
+	totals_counts(totals, &counts);
+	assert_int_equal(counts.conflicts, 1);
+	assert_non_null(memmem(totals_notices(totals)->data, totals_notices(totals)->len, "restart", 7));
+	totals = saved_and_opened(folder, totals, &file);
+	/* Who is slower than a restart keeps its name. */
+	totals_begin(totals, 101 * SECOND);
+	add(totals, gauge("x", "", 5));
+	totals_counts(totals, &counts);
+	assert_int_equal(counts.conflicts, 1);
+	assert_int_equal(counts.expired, 0);
+	totals_begin(totals, 401 * SECOND);
+	add(totals, gauge("x", "", 5));
+	add(totals, gauge("lat.sum", "", 6));
+	add(totals, timer("t", UNIT_NONE, 1, 1));
+	add(totals, counter("stays", "", 2));
+	add(totals, gauge("stays", "", 7));
+	totals_counts(totals, &counts);
+	assert_int_equal(counts.conflicts, 2);
+	assert_int_equal(counts.expired, 5);
+	assert_non_null(memmem(totals_notices(totals)->data, totals_notices(totals)->len, "no more", 7));
+	char *text = rendered(totals, EXPOSITION_TEXT);
+	assert_non_null(strstr(text, "# TYPE x gauge\nx 5\n"));
+	assert_non_null(strstr(text, "# TYPE lat_sum gauge\nlat_sum 6\n"));
+	assert_non_null(strstr(text, "# TYPE t histogram\n"));
+	assert_non_null(strstr(text, "# TYPE stays counter\nstays 4\n"));
+	free(text);
+	totals = saved_and_opened(folder, totals, &file);
+	assert_shows(totals, EXPOSITION_TEXT,
+		     HELP("stays") "# TYPE stays counter\nstays 4\n" HELP(
+			     "t") "# TYPE t histogram\nt_bucket{le=\"0.005\"} 0\nt_bucket{le=\"0.1\"} 0\n"
+				  "t_bucket{le=\"1\"} 1\nt_bucket{le=\"+Inf\"} 1\nt_sum 1\nt_count 1\n");
+	prometheus_file_close(file);
+	totals_free(totals);
+	folder_remove(folder);
+}
+
 /* The file could be had only later: what was begun anew stays, what is not there comes back, older than all. */
 static void test_file_later(void **state)
 {
@@ -787,8 +851,8 @@ int main(void)
 		cmocka_unit_test(test_idle_gauge),   cmocka_unit_test(test_choice),
 		cmocka_unit_test(test_bounds),	     cmocka_unit_test(test_native),
 		cmocka_unit_test(test_classic_only), cmocka_unit_test(test_milliseconds_on_bounds),
-		cmocka_unit_test(test_too_large),    cmocka_unit_test(test_file),
-		cmocka_unit_test(test_file_later),
+		cmocka_unit_test(test_too_large),    cmocka_unit_test(test_file_gives_way),
+		cmocka_unit_test(test_file),	     cmocka_unit_test(test_file_later),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

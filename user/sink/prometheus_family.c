@@ -7,9 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "lib/clock.h"
 #include "sink/prometheus_internal.h"
 
 #define TOTAL "_total"
+
+/* What came from the file and was not sent for so long is not sent any more: Prometheus itself thinks so. */
+#define LOADED_PATIENCE (300 * NS_PER_SECOND)
 
 static const char *const kind_names[] = {
 	[FAMILY_COUNTER] = "counter",
@@ -160,12 +164,38 @@ static void conflict_tell(struct totals *totals, const struct family *family, co
 	if (asprintf(
 		    &sentence,
 		    "the %s %s is not shown to Prometheus: its name, %s, is that of the %s %s there, or one that "
-		    "belongs to it; rename one of them, with a mapping for example\n",
+		    "belongs to it; rename one of them, with a mapping for example; or, if nobody sends the %s "
+		    "any more, restart the daemon: five minutes later it makes room\n",
 		    kind_names[family->kind], family->origin, family->base, kind_names[other->kind],
-		    other->origin) < 0)
+		    other->origin, kind_names[other->kind]) < 0)
 		return;
 	text_add_string(&totals->notices, sentence);
 	free(sentence);
+}
+
+static bool gives_way(const struct totals *totals, const struct family *family)
+{
+	return family && family->loaded && totals->now - family->loaded >= LOADED_PATIENCE;
+}
+
+/* `other`, which nobody has sent since the start, makes room for what is sent now. */
+static void family_give_way(struct totals *totals, struct family *other, enum family_kind kind,
+			    const char *origin)
+{
+	char *sentence;
+
+	if (totals->told_count < CONFLICTS_TOLD_MAX &&
+	    asprintf(
+		    &sentence,
+		    "the %s %s is shown to Prometheus no more: the daemon before this one had it, and its name "
+		    "is needed for the %s %s\n",
+		    kind_names[other->kind], other->origin, kind_names[kind], origin) >= 0) {
+		text_add_string(&totals->notices, sentence);
+		free(sentence);
+		totals->told_count++;
+	}
+	totals->counts.expired += other->count;
+	family_drop(totals, other);
 }
 
 static void family_release(struct totals *totals, struct family *family)
@@ -184,27 +214,23 @@ void family_free(struct totals *totals, struct family *family)
 	family_release(totals, family);
 }
 
-/* NULL: conflict (told), or no memory; counted. */
+/* NULL: *other has one of the names, or (NULL, and counted) no memory. */
 static struct family *family_new(struct totals *totals, enum family_kind kind, const char *base,
-				 const char *origin)
+				 const char *origin, struct family **other)
 {
-	struct family *family = calloc(1, sizeof(*family)), *other;
+	struct family *family = calloc(1, sizeof(*family));
 
-	if (!family) {
-		totals->counts.no_memory++;
-		return NULL;
+	*other = NULL;
+	if (family) {
+		family->kind = kind;
+		family->base = strdup(base);
+		family->origin = strdup(origin);
+		family->dirty = true;
+		if (family->base && family->origin && family_claim(totals, family, other))
+			return family;
+		family_release(totals, family);
 	}
-	family->kind = kind;
-	family->base = strdup(base);
-	family->origin = strdup(origin);
-	family->dirty = true;
-	if (family->base && family->origin && family_claim(totals, family, &other))
-		return family;
-	if (family->base && family->origin && other)
-		conflict_tell(totals, family, other);
-	else
-		totals->counts.no_memory++;
-	family_release(totals, family);
+	totals->counts.no_memory += !*other;
 	return NULL;
 }
 
@@ -223,9 +249,16 @@ static struct family *family_known(struct totals *totals, enum family_kind kind,
 
 struct family *family_find(struct totals *totals, enum family_kind kind, const char *base, const char *origin)
 {
-	struct family *family = family_known(totals, kind, base);
+	const struct family wanted = { .kind = kind, .base = (char *)base, .origin = (char *)origin };
+	struct family *family = family_known(totals, kind, base), *other = NULL;
 
-	return family ? family : family_new(totals, kind, base, origin);
+	if (!family)
+		family = family_new(totals, kind, base, origin, &other);
+	for (; !family && gives_way(totals, other); family = family_new(totals, kind, base, origin, &other))
+		family_give_way(totals, other, kind, origin);
+	if (!family && other)
+		conflict_tell(totals, &wanted, other);
+	return family;
 }
 
 /* Counters, without names from now on, in an array with a NULL behind, which the caller frees. */
@@ -269,18 +302,22 @@ void totals_rename(struct totals *totals)
 }
 
 struct family *totals_load_family(struct totals *totals, enum family_kind kind, const char *base,
-				  const char *origin, struct prometheus_rule *rule)
+				  const char *origin, struct prometheus_rule *rule, int64_t now)
 {
-	struct family *family = family_known(totals, kind, base);
+	const struct family wanted = { .kind = kind, .base = (char *)base, .origin = (char *)origin };
+	struct family *family = family_known(totals, kind, base), *other;
 
 	/* What is said of it now holds, and is to be saved. */
 	if (family)
 		return family;
-	family = family_new(totals, kind, base, origin);
-	if (family && rule)
-		family->rule = prometheus_rule_ref(rule);
-	if (family)
-		family->dirty = false;
+	family = family_new(totals, kind, base, origin, &other);
+	if (!family && other)
+		conflict_tell(totals, &wanted, other);
+	if (!family)
+		return NULL;
+	family->rule = rule ? prometheus_rule_ref(rule) : NULL;
+	family->dirty = false;
+	family->loaded = now;
 	return family;
 }
 

@@ -92,7 +92,8 @@ static int family_rows_add(struct family_rows *rows, int64_t id, struct family *
 	return 0;
 }
 
-static int families_load(struct prometheus_file *file, struct totals *totals, struct family_rows *rows)
+static int families_load(struct prometheus_file *file, struct totals *totals, struct family_rows *rows,
+			 int64_t now)
 {
 	sqlite3_stmt *row = database_statement(file->database, FAMILIES_READ);
 	int err;
@@ -105,7 +106,7 @@ static int families_load(struct prometheus_file *file, struct totals *totals, st
 
 		if (kind == FAMILY_COUNTER || kind == FAMILY_TIMER)
 			family = totals_load_family(totals, (enum family_kind)kind, column_text(row, 2),
-						    column_text(row, 3), rule);
+						    column_text(row, 3), rule, now);
 		prometheus_rule_free(rule);
 		file->last_family = id;
 		/* Two rows of one name: the second is not ours. */
@@ -178,7 +179,7 @@ int prometheus_file_load(struct prometheus_file *file, struct totals *totals, in
 	const struct totals_gone gone = { on_series_gone, on_family_gone, file };
 	sqlite3_stmt *row = database_statement(file->database, SERIES_READ);
 	struct family_rows rows = {};
-	int err = families_load(file, totals, &rows);
+	int err = families_load(file, totals, &rows, now);
 
 	while (!err && (err = database_step(file->database, row)) > 0)
 		err = series_read(file, totals, &rows, row, wall - now, now);

@@ -249,6 +249,7 @@ void totals_add(struct totals *totals, const struct metric *metric, struct prome
 	total = family ? total_find(totals, family, metric->tags) : NULL;
 	if (!total)
 		return;
+	family->loaded = 0;
 	family_set_rule(totals, family, rule);
 	if (has_expired(totals, total, metric)) {
 		total_free(totals, total);

@@ -49,6 +49,7 @@ struct family {
 	size_t count;
 	int64_t id;	/* in the file; 0: not there */
 	bool dirty;	/* the file does not have it so */
+	int64_t loaded; /* when it came from the file (the clock of totals_begin()), 0: observed since */
 	uint64_t saved; /* prometheus_file.c's own */
 };
 
@@ -132,7 +133,7 @@ double total_quantile(struct totals *totals, struct total *total, double quantil
  * there already is given as it is. NULL: conflict or no memory.
  */
 struct family *totals_load_family(struct totals *totals, enum family_kind kind, const char *base,
-				  const char *origin, struct prometheus_rule *rule);
+				  const char *origin, struct prometheus_rule *rule, int64_t now);
 struct total *totals_load_series(struct totals *totals, struct family *family, const char *labels,
 				 size_t labels_len, int64_t updated);
 bool totals_has_series(const struct family *family, const char *labels, size_t labels_len);
