@@ -4,6 +4,7 @@ import fcntl
 import http.client
 import os
 import random
+import re
 import signal
 import socket
 import sqlite3
@@ -15,7 +16,7 @@ import warnings
 import pytest
 
 from daemon import free_port, send, wait_for
-from prometheus import OPENMETRICS, PROTOBUF, TEXT, Prometheus, assert_readable, get, samples
+from prometheus import OPENMETRICS, PROTOBUF, TEXT, Prometheus, assert_readable, assert_strict, get, samples
 
 
 SAMPLES = 20000
@@ -37,10 +38,13 @@ def serve(start, tmp_path):
 def flushed(one, lines):
     """Sends, flushes, and gives what is shown then."""
     send("sendto", lines, port=one.port)
-    before = samples(get(one.web).text).get("kstatsd_daemon_flushes", 0)
+    before = flushes(samples(get(one.web).text))
     one.flush()
-    return wait_for(lambda: (shown := samples(get(one.web).text)).get("kstatsd_daemon_flushes", 0) > before and shown,
-                    "the flush to be shown")
+    return wait_for(lambda: flushes(shown := samples(get(one.web).text)) > before and shown, "the flush to be shown")
+
+
+def flushes(shown):
+    return shown.get("kstatsd_daemon_flushes", shown.get("kstatsd_daemon_flushes_total", 0))
 
 
 EVERYTHING = ("shop.orders:3|c|#env:prod\nshop.orders:2|c|#env:prod\nweb-1.hits--x:1|c\nqueue:7.5|g\nusers:a|s\nusers:b|s\n"
@@ -84,6 +88,34 @@ def test_formats(serve):
     assert {name.replace('.0"', '"'): value for name, value in samples(openmetrics).items()} == wanted
     assert "# TYPE req_total counter\n" in plain.text
     assert b"checkout" in get(one.web, headers={"Accept": PROTOBUF}).body
+
+
+HOSTILE = ("neg:-5|h\nneg:1|h\nmixed:-1|h\nmixed:7|h\nsum:1|ms\nsum_created:1|g\nsum.bucket_total:1|c\nneg.sum_total:1|c\n"
+           "b_total:1|c\nb_created:1|g\nc_total:1|c\nc_created_total:1|c\nc_created_created_total:1|c\nd_total:1|c\nd:1|g\n"
+           "e_total:1|ms\ne:1|c\nf_created:1|ms\nf_total:1|c\n_total:1|c\ntotal:1|c\n_info:1|g\ng_info:1|c\n_created:1|c\n"
+           "part:1|ms|@0.3\npart:2|ms|@0.7\nbounds:3|h\nlow:-1e-300|h\nhuge:1e300|h\nhuge:1e300|c\n9:1|c\n-:1|c\n"
+           "l:1|c|#le:5,quantile:6,__name__:x,9:1,a-b:1\nl2:1|ms|#le:5,quantile:6,__name__:x,k:a=b\n"
+           'q:1|c|#k:"quoted",k2:back\\slash,k3:{braces},k4:a=b\nfine_total:1|c\n')
+
+
+@pytest.mark.parametrize("keys", [[], ["timers: summary"], ["total_suffix: true"]], ids=["histogram", "summary", "suffix"])
+def test_strict_reader(keys, serve, tmp_path):
+    """No name and no value makes a page that a strict reader of OpenMetrics refuses as a whole."""
+    mapping = tmp_path / "mapping.yml"
+    mapping.write_text("mappings:\n- {match: bounds, name: bounds, observer_type: histogram, histogram_options: {buckets: [-1, 0, 2]},"
+                       ' help: "A \\\\ \\"help\\"\\nof two lines"}\n')
+    one = serve(*keys, settings=["timers.weighted=true", f"mapping={mapping}"])
+    plain = flushed(one, HOSTILE + EVERYTHING)
+    text = get(one.web, headers={"Accept": OPENMETRICS}).text
+    assert_strict(text)
+    assert_readable(get(one.web).text)
+    strict = samples(text)
+    assert plain["neg_sum"] == -4 and "neg_sum" not in strict and plain["mixed_sum"] == 6 and "mixed_sum" not in strict
+    assert plain["part_count"] == pytest.approx(1 / 0.3 + 1 / 0.7) and strict["part_count"] == 5
+    assert "# TYPE fine counter\nfine_total 1\n" in text
+    missing = {name for name in plain if name not in strict and 'le="' not in name}
+    assert {re.sub(r"\W.*", "", name) for name in missing} <= {"neg", "mixed", "low", "bounds_sum", "bounds_count", *(
+        f"{name}_{part}" for name in ("neg", "mixed", "low") for part in ("sum", "count"))}, missing
 
 
 def test_pages(serve):

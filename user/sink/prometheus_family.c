@@ -21,8 +21,8 @@ static const char *const kind_names[] = {
 	[FAMILY_TIMER] = "timer",
 };
 
-/* What samples of a timer are called; the first is the family's name. */
-static const char *const timer_suffixes[FAMILY_CLAIMS] = { "", "_bucket", "_sum", "_count" };
+/* What samples of a timer are called, in OpenMetrics also one that it has not; the first is the family's name. */
+static const char *const timer_suffixes[FAMILY_CLAIMS] = { "", "_bucket", "_sum", "_count", "_created" };
 
 static int claim_compare(const void *a, const void *b)
 {
@@ -84,13 +84,13 @@ static struct claim *claim_find(const struct totals *totals, const char *name)
 	return found ? *(struct claim **)found : NULL;
 }
 
-bool totals_has_name(struct totals *totals, const char *name, size_t len)
+bool totals_has_name(struct totals *totals, const char *name, size_t len, const char *suffix)
 {
 	struct text *work = &totals->work;
 
 	work->len = 0;
 	text_add(work, name, len);
-	text_add(work, "", 1);
+	text_add(work, suffix, strlen(suffix) + 1);
 	return !work->failed && claim_find(totals, work->data);
 }
 

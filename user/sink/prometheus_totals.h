@@ -30,7 +30,7 @@ enum family_kind {
 	FAMILY_TIMER,
 };
 
-#define FAMILY_CLAIMS 4
+#define FAMILY_CLAIMS 5
 
 struct claim {
 	const char *name;
@@ -106,8 +106,8 @@ struct text *totals_notices(struct totals *totals);
 /* After options.total_suffix changed. */
 void totals_rename(struct totals *totals);
 
-/* Does a family have that name, or a sample of it? */
-bool totals_has_name(struct totals *totals, const char *name, size_t len);
+/* Does a family have that name, with a suffix behind it, or a sample of it? */
+bool totals_has_name(struct totals *totals, const char *name, size_t len, const char *suffix);
 /* In the order of their names; of their labels. */
 void totals_visit(const struct totals *totals, void (*visit)(void *context, const struct family *family),
 		  void *context);
