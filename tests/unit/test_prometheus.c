@@ -252,6 +252,49 @@ static void test_summary(void **state)
 	totals_free(totals);
 }
 
+static void assert_quantile(struct totals *totals, double wanted)
+{
+	char *text = rendered(totals, EXPOSITION_TEXT);
+	const char *found = strstr(text, "{quantile=\"0.99\"} ");
+	double got;
+
+	assert_non_null(found);
+	got = strtod(found + strlen("{quantile=\"0.99\"} "), NULL);
+	if (isnan(wanted) ? !isnan(got) : fabs(got / wanted - 1) > 0.006)
+		fail_msg("%g, not %g", got, wanted);
+	free(text);
+}
+
+/*
+ * Ages of 2 s: each value is recent for as many of them as there are, also when the ring has gone round.
+ * 1000 at 1 s, 900 at 3 s, ... 100 at 19 s: the greatest is the oldest that is recent; then they go one by one.
+ */
+static void assert_ages(uint32_t ages)
+{
+	struct totals_options options = defaults;
+	struct totals *totals = totals_new(&options);
+	int oldest;
+
+	options.shape.summary = true;
+	options.shape.ages = ages;
+	options.shape.max_age = 2 * SECOND * ages;
+	for (int i = 0; i < 10 + (int)ages; i++) {
+		totals_begin(totals, (1 + 2 * i) * SECOND);
+		if (i < 10)
+			add(totals, timer("t", UNIT_NONE, 1000 - 100 * i, 1));
+		oldest = i < (int)ages ? 0 : i - (int)ages + 1;
+		assert_quantile(totals, oldest < 10 ? 1000 - 100 * oldest : NAN);
+	}
+	totals_free(totals);
+}
+
+static void test_summary_ages(void **state)
+{
+	(void)state;
+	for (uint32_t ages = 1; ages <= 6; ages++)
+		assert_ages(ages);
+}
+
 static void test_rule(void **state)
 {
 	const double rule_bounds[] = { 2, 1, NAN, 2 };
@@ -542,6 +585,15 @@ static size_t unfold(MESSAGE(BucketSpan) * *spans, size_t span_count, const int6
 	return at;
 }
 
+/* Only the first begins somewhere: the others lie farther from zero than the one before. */
+static void assert_spans(MESSAGE(BucketSpan) * *spans, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		assert_true(spans[i]->length > 0);
+		assert_true(!i || spans[i]->offset > 0);
+	}
+}
+
 static void assert_native(const double *values, const double *counts, size_t count, bool whole)
 {
 	struct totals *totals = totals_new(&defaults);
@@ -559,6 +611,8 @@ static void assert_native(const double *values, const double *counts, size_t cou
 	histogram = family->metric[0]->histogram;
 	assert_int_equal(histogram->schema, 6);
 	assert_int_equal(histogram->n_bucket, COUNT(bounds) + 1);
+	assert_spans(histogram->negative_span, histogram->n_negative_span);
+	assert_spans(histogram->positive_span, histogram->n_positive_span);
 	used = unfold(histogram->negative_span, histogram->n_negative_span,
 		      whole ? histogram->negative_delta : NULL, histogram->negative_count,
 		      BUCKET_NEGATIVE_BASE, got, used);
@@ -793,6 +847,35 @@ static void test_file_gives_way(void **state)
 	folder_remove(folder);
 }
 
+/* A file of a clock that was ahead: what it holds was updated now, and not in the future. */
+static void test_file_of_the_future(void **state)
+{
+	char folder[] = "/tmp/test_prometheus.XXXXXX";
+	struct totals_options brief = defaults;
+	struct prometheus_file *file;
+	struct error error = {};
+	struct totals *totals;
+
+	(void)state;
+	brief.ttl = 10 * SECOND;
+	assert_non_null(mkdtemp(folder));
+	totals = opened(folder, &brief, &file);
+	totals_begin(totals, 101 * SECOND);
+	add(totals, counter("c", "", 1));
+	assert_int_equal(prometheus_file_save(file, totals, 101 * SECOND, 9999 * SECOND, &error), 0);
+	prometheus_file_close(file);
+	totals_free(totals);
+
+	totals = opened(folder, &brief, &file);
+	totals_begin(totals, 109 * SECOND);
+	assert_shows(totals, EXPOSITION_TEXT, HELP("c") "# TYPE c counter\nc 1\n");
+	totals_begin(totals, 110 * SECOND);
+	assert_shows(totals, EXPOSITION_TEXT, "");
+	prometheus_file_close(file);
+	totals_free(totals);
+	folder_remove(folder);
+}
+
 /* The file could be had only later: what was begun anew stays, what is not there comes back, older than all. */
 static void test_file_later(void **state)
 {
@@ -852,6 +935,7 @@ int main(void)
 		cmocka_unit_test(test_bounds),	     cmocka_unit_test(test_native),
 		cmocka_unit_test(test_classic_only), cmocka_unit_test(test_milliseconds_on_bounds),
 		cmocka_unit_test(test_too_large),    cmocka_unit_test(test_file_gives_way),
+		cmocka_unit_test(test_summary_ages), cmocka_unit_test(test_file_of_the_future),
 		cmocka_unit_test(test_file),	     cmocka_unit_test(test_file_later),
 	};
 
