@@ -235,6 +235,11 @@ static const struct sink_operations prometheus_operations = {
 	.free = prometheus_free,
 };
 
+int sink_prometheus_check(const struct prometheus_options *options, struct error *error)
+{
+	return prometheus_http_check(options, error);
+}
+
 struct sink *sink_prometheus_new(const struct sink_environment *environment, const void *options,
 				 struct error *error)
 {

@@ -229,6 +229,34 @@ static void on_request(struct evhttp_request *request, void *context)
 	reply_plain(request, HTTP_NOTFOUND, "nothing here\n");
 }
 
+/* What the files of the options hold. -errno with the sentence in `error`: nothing is to be freed. */
+static int files_read(const struct prometheus_options *options, struct http_token *token, SSL_CTX **tls,
+		      struct tls_seen *seen, struct error *error)
+{
+	int err = http_token_init(token, options->token_file, options->token, error);
+
+	*tls = NULL;
+	if (!err)
+		err = http_token_refresh(token, true, error);
+	if (!err && options->tls.enabled && !(*tls = server_tls_new(&options->tls, seen, error)))
+		err = -EINVAL;
+	if (err)
+		http_token_release(token);
+	return err;
+}
+
+int prometheus_http_check(const struct prometheus_options *options, struct error *error)
+{
+	struct http_token token;
+	struct tls_seen seen;
+	SSL_CTX *tls;
+	int err = files_read(options, &token, &tls, &seen, error);
+
+	SSL_CTX_free(tls);
+	http_token_release(&token);
+	return err;
+}
+
 /* All that may fail comes before anything is changed. */
 int prometheus_http_update(struct prometheus_http *http, const struct prometheus_options *options,
 			   struct error *error)
@@ -238,20 +266,16 @@ int prometheus_http_update(struct prometheus_http *http, const struct prometheus
 					     ANSWER_TIMEOUTS * options->timeout };
 	struct http_token token;
 	struct tls_seen seen = {};
-	SSL_CTX *tls = NULL;
-	int err;
+	SSL_CTX *tls;
+	int err = files_read(options, &token, &tls, &seen, error);
 
-	err = http_token_init(&token, options->token_file, options->token, error);
-	if (!err)
-		err = http_token_refresh(&token, true, error);
 	if (err)
 		return err;
-	if (options->tls.enabled && !(tls = server_tls_new(&options->tls, &seen, error)))
-		return -EINVAL;
 	if (!http->bound || strcmp(http->options.listen, options->listen))
 		err = listen_move(http->base, http->http, &http->bound, http->options.listen, options->listen,
 				  error);
 	if (err) {
+		http_token_release(&token);
 		SSL_CTX_free(tls);
 		return err;
 	}

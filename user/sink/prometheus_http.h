@@ -51,6 +51,8 @@ struct response *response_new(struct text *text);
 /* Safe on NULL. */
 void response_free(struct response *response);
 
+/* Can the files that the options name be read? -errno with the sentence in `error`. */
+int prometheus_http_check(const struct prometheus_options *options, struct error *error);
 /* Listens. NULL with the sentence in `error`. */
 struct prometheus_http *prometheus_http_new(struct event_base *base, const struct prometheus_options *options,
 					    const struct prometheus_http_events *events, struct error *error);

@@ -16,8 +16,8 @@
 
 #define BACKLOG 64
 
-/* "host:port" or "[v6]:port", by number: asking a name server would block. The caller frees it. */
-static struct addrinfo *address_find(const char *address, struct error *error)
+/* By number: asking a name server would block. NULL: it is not. The caller frees it. */
+static struct addrinfo *address_find(const char *address)
 {
 	const struct addrinfo hints = { .ai_flags = AI_PASSIVE | AI_NUMERICHOST, .ai_socktype = SOCK_STREAM };
 	const char *colon = strrchr(address, ':');
@@ -26,24 +26,29 @@ static struct addrinfo *address_find(const char *address, struct error *error)
 	char host[ADDRESS_BYTES];
 
 	snprintf(host, sizeof(host), "%.*s", (int)(colon - address) - 2 * brackets, address + brackets);
-	if (!getaddrinfo(host, colon + 1, &hints, &found))
-		return found;
-	error_set(
-		error, -EINVAL,
-		"cannot listen for Prometheus on %s: that is no address by number, such as 127.0.0.1:9102 or "
-		"[::]:9102; correct outputs.prometheus.listen",
-		address);
-	return NULL;
+	return getaddrinfo(host, colon + 1, &hints, &found) ? NULL : found;
+}
+
+bool listen_is_address(const char *address)
+{
+	struct addrinfo *found = address_find(address);
+
+	if (found)
+		freeaddrinfo(found);
+	return found;
 }
 
 static struct evconnlistener *listener_new(struct event_base *base, const char *address, struct error *error)
 {
 	const unsigned int flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE;
-	struct addrinfo *found = address_find(address, error);
+	struct addrinfo *found = address_find(address);
 	struct evconnlistener *listener;
 
-	if (!found)
+	if (!found) {
+		error_set(error, -EINVAL, "cannot listen for Prometheus on %s: that is no address by number",
+			  address);
 		return NULL;
+	}
 	listener = evconnlistener_new_bind(base, NULL, NULL, flags, BACKLOG, found->ai_addr,
 					   (int)found->ai_addrlen);
 	if (!listener)
