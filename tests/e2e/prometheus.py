@@ -10,6 +10,8 @@ import socket
 import subprocess
 import urllib.parse
 
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
 from daemon import PATIENCE, expect, free_port, wait_for
 
 PROMETHEUS = "/usr/bin/prometheus"
@@ -132,3 +134,11 @@ def assert_readable(text):
                           text=True, check=False, timeout=PATIENCE)
     expect(done.returncode in (0, LINT), f"promtool: {done.stdout}")
     expect("error while linting" not in done.stdout, f"promtool: {done.stdout}")
+
+
+def assert_strict(text):
+    """The reference parser of OpenMetrics, which refuses a page for one sample, takes the text and reads the same in it."""
+    read = [(sample.name, sample.value) for family in text_string_to_metric_families(text) for sample in family.samples]
+    shown = [(name.partition("{")[0], value) for name, value in samples(text).items()]
+    expect([name for name, _ in read] == [name for name, _ in shown], f"{read}\n{shown}")
+    expect(all(one == other or (one != one and other != other) for (_, one), (_, other) in zip(read, shown)), f"{read}\n{shown}")

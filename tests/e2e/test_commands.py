@@ -54,6 +54,40 @@ def test_bad_setting(command, setting, words):
         assert word in done.stderr
 
 
+PEM = "cert_file: {0}/none.crt, key_file: {0}/none.key"
+
+
+@pytest.mark.parametrize("outputs, missing", [
+    ("prometheus: {{token_file: {0}/none.token}}", "none.token"),
+    ("prometheus: {{tls: {{enabled: true, " + PEM + "}}}}", "none.crt"),
+    ("graphite: [{{address: '127.0.0.1:2003', tls: {{enabled: true, ca_file: {0}/none.ca}}}}]", "none.ca"),
+    ("graphite: [{{address: '127.0.0.1:2003', tls: {{enabled: true, " + PEM + "}}}}]", "none.crt"),
+    ("wavefront: [{{url: 'https://127.0.0.1:1', token_file: {0}/none.token}}]", "none.token"),
+    ("otlp: [{{url: 'https://127.0.0.1:1', tls: {{ca_file: {0}/none.ca}}}}]", "none.ca"),
+])
+def test_check_reads_files(outputs, missing, tmp_path):
+    """What `run` would refuse, or fail for ever with, `check` says."""
+    setting = "outputs={" + outputs.format(tmp_path) + "}"
+    done = kstatsd("check", "-s", setting)
+    assert done.returncode == 1 and "files          not readable" in done.stdout, done.stdout + done.stderr
+    assert f"{tmp_path}/{missing}" in done.stderr, done.stderr
+
+
+def test_check_finds_files(tmp_path):
+    (tmp_path / "token").write_text("sesame\n")
+    done = kstatsd("check", "-s", f"outputs.prometheus={{token_file: {tmp_path}/token}}")
+    assert done.returncode == 0 and "files          readable" in done.stdout, done.stdout + done.stderr
+    assert "sesame" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_listen_by_name(command, tmp_path):
+    file = tmp_path / "kstatsd.yaml"
+    file.write_text("outputs:\n  prometheus:\n    listen: localhost:9102\n")
+    done = kstatsd(command, "-c", str(file))
+    assert done.returncode == 2 and f"{file}:3: outputs.prometheus.listen: 'localhost:9102'" in done.stderr, done.stderr
+
+
 def test_bad_file_names_line_and_key(tmp_path):
     file = tmp_path / "kstatsd.yaml"
     file.write_text("flush:\n  interval: 1s\ncapture:\n  statsd:\n    prots: [8125]\n")

@@ -29,6 +29,10 @@ mappings:
 OBSERVED = "\n".join(f"{name}.a:{value}|ms" for name in "hwsxz" for value in range(1, 61)).encode()
 MORE = {
     "observers": (OBSERVERS, OBSERVED),
+    "defaults, histogram": ("defaults: {observer_type: histogram, ttl: 1h, histogram_options: {buckets: [0.004, 0.02, 0.05]}}\n"
+                            "mappings:\n- {match: 's.*', name: 's_seconds', observer_type: summary, labels: {who: '$1'}}", OBSERVED),
+    "defaults, summary": ("defaults: {observer_type: summary, quantiles: [{quantile: 0.25, error: 0.001}]}\n"
+                          "mappings:\n- {match: 'h.*', name: 'h_seconds', observer_type: histogram, labels: {who: '$1'}}", OBSERVED),
     "plain numbers": (None, b"a:1|h\na:3|h\nb:7|d\nc:2|ms|@0.5\nd:0|ms\ne:1.5|c\nf:0|c\ng:-4|g\ni:1|c|#le:5,quantile:6"),
     "names": (None, b"a-b.c:1|c\na--b:1|c\n9a:1|c\na_b_c:2|c|#x-y:1,9z:2\nUpper.Case:1|g"),
     "help": (README_HELP, b"http.request.200:3|c\nhttp.request.404:1|c\nhttp.other:1|c"),
@@ -66,9 +70,8 @@ def is_same(key, one, other):
     return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-12)
 
 
-# Of timers that no rule names the output says how they are shown, not the mapping's defaults.
-UNNAMED = {name: "timers: histogram, buckets: [.005, .01, .025, .05, .1, .25, .5, 1, 2.5]"
-           for name in ("example file", "example, observers")} | {"observers": "timers: summary, quantiles: [0.5]"}
+# Of timers that no rule names the mapping's defaults say how they are shown, but without observer_type the output does.
+UNNAMED = {"observers": "timers: summary, quantiles: [0.5]"}
 
 
 @pytest.fixture
@@ -93,7 +96,8 @@ def shown(pair, tmp_path):
 @pytest.mark.parametrize("name", SHOWN)
 def test_same_metrics(name, shown):
     mapping, lines = SHOWN[name]
-    assert_same(*shown(mapping, [lines], UNNAMED.get(name, "timers: summary"), ENDS.get(name)))
+    section = UNNAMED.get(name, "timers: histogram" if name == "defaults, summary" else "timers: summary")
+    assert_same(*shown(mapping, [lines], section, ENDS.get(name)))
 
 
 def test_conflicts(shown):

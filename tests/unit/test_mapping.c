@@ -648,6 +648,32 @@ static void test_rules(void **state)
 	naming_free(next);
 }
 
+/* What `defaults` say of how names are shown that no rule matches; an output reads nothing else of it. */
+static void test_fallback(void **state)
+{
+	struct naming *naming = naming_of(
+		"defaults:\n  timer_type: histogram\n  buckets: [1, 2.5]\n  ttl: 7s\n" MAPPINGS RULE("a.*",
+												     "x"));
+	struct canonical_name canonical;
+
+	(void)state;
+	assert_int_equal(naming_make(naming, METRIC_TIMER, &canonical, "n.o", 3, "", 0), 0);
+	assert_string_equal(canonical.text, "n.o");
+	assert_non_null(canonical.rule);
+	assert_int_equal(canonical.rule->observer, OBSERVER_HISTOGRAM);
+	assert_true(canonical.rule->histogram.bucket_count == 2 &&
+		    canonical.rule->histogram.buckets[1] == 2.5);
+	assert_true(canonical.rule->ttl == 7000000000ll && canonical.ttl == 7000000000ll);
+	assert_true(canonical.scale == 1);
+	assert_int_equal(naming_make(naming, METRIC_TIMER, &canonical, "a.b", 3, "", 0), 0);
+	assert_string_equal(canonical.rule->name, "x");
+	naming_free(naming);
+	naming = naming_of("defaults:\n  buckets: [1]\n" MAPPINGS RULE("a.*", "x"));
+	assert_int_equal(naming_make(naming, METRIC_TIMER, &canonical, "n.o", 3, "", 0), 0);
+	assert_null(canonical.rule);
+	naming_free(naming);
+}
+
 /* What is dropped goes on with the window. And what the daemon says of itself is not mapped. */
 static void test_carried(void **state)
 {
@@ -687,6 +713,7 @@ int main(void)
 		cmocka_unit_test(test_carried),	      cmocka_unit_test(test_once_for_a_line),
 		cmocka_unit_test(test_runaway),	      cmocka_unit_test(test_speed),
 		cmocka_unit_test(test_store),	      cmocka_unit_test(test_rules),
+		cmocka_unit_test(test_fallback),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

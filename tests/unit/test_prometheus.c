@@ -252,6 +252,49 @@ static void test_summary(void **state)
 	totals_free(totals);
 }
 
+static void assert_quantile(struct totals *totals, double wanted)
+{
+	char *text = rendered(totals, EXPOSITION_TEXT);
+	const char *found = strstr(text, "{quantile=\"0.99\"} ");
+	double got;
+
+	assert_non_null(found);
+	got = strtod(found + strlen("{quantile=\"0.99\"} "), NULL);
+	if (isnan(wanted) ? !isnan(got) : fabs(got / wanted - 1) > 0.006)
+		fail_msg("%g, not %g", got, wanted);
+	free(text);
+}
+
+/*
+ * Ages of 2 s: each value is recent for as many of them as there are, also when the ring has gone round.
+ * 1000 at 1 s, 900 at 3 s, ... 100 at 19 s: the greatest is the oldest that is recent; then they go one by one.
+ */
+static void assert_ages(uint32_t ages)
+{
+	struct totals_options options = defaults;
+	struct totals *totals = totals_new(&options);
+	int oldest;
+
+	options.shape.summary = true;
+	options.shape.ages = ages;
+	options.shape.max_age = 2 * SECOND * ages;
+	for (int i = 0; i < 10 + (int)ages; i++) {
+		totals_begin(totals, (1 + 2 * i) * SECOND);
+		if (i < 10)
+			add(totals, timer("t", UNIT_NONE, 1000 - 100 * i, 1));
+		oldest = i < (int)ages ? 0 : i - (int)ages + 1;
+		assert_quantile(totals, oldest < 10 ? 1000 - 100 * oldest : NAN);
+	}
+	totals_free(totals);
+}
+
+static void test_summary_ages(void **state)
+{
+	(void)state;
+	for (uint32_t ages = 1; ages <= 6; ages++)
+		assert_ages(ages);
+}
+
 static void test_rule(void **state)
 {
 	const double rule_bounds[] = { 2, 1, NAN, 2 };
@@ -370,6 +413,65 @@ static void test_limits(void **state)
 	totals_free(totals);
 }
 
+/* A total that became infinite would stay so. */
+static void test_too_large(void **state)
+{
+	struct totals *totals = totals_new(&defaults);
+	struct totals_counts counts;
+
+	(void)state;
+	for (int flush = 1; flush <= 3; flush++) {
+		totals_begin(totals, flush * SECOND);
+		add(totals, counter("c", "", flush == 2 ? 1.7e308 : 1));
+		add(totals, counter("d", "", 1.7e308));
+		add(totals, timer("t", UNIT_NONE, 1.7e308, 1));
+	}
+	totals_counts(totals, &counts);
+	assert_int_equal(counts.not_finite, 4);
+	assert_int_equal(counts.no_memory, 0);
+	assert_shows(
+		totals, EXPOSITION_TEXT,
+		HELP("c") "# TYPE c counter\nc 1.7e+308\n" HELP("d") "# TYPE d counter\nd 1.7e+308\n" HELP(
+			"t") "# TYPE t histogram\nt_bucket{le=\"0.005\"} 0\nt_bucket{le=\"0.1\"} 0\n"
+			     "t_bucket{le=\"1\"} 0\nt_bucket{le=\"+Inf\"} 1\nt_sum 1.7e+308\nt_count 1\n");
+	totals_free(totals);
+}
+
+/* The daemon sends a gauge again that nobody sent: that is no observation. */
+static void test_idle_gauge(void **state)
+{
+	struct totals_options options = defaults;
+	struct totals *totals = totals_new(&options);
+	struct metric idle = gauge("g", "", 7);
+
+	(void)state;
+	idle.idle = true;
+	options.ttl = 5 * SECOND;
+	totals_begin(totals, SECOND);
+	add(totals, idle);
+	assert_shows(totals, EXPOSITION_TEXT, HELP("g") "# TYPE g gauge\ng 7\n");
+	for (int second = 2; second <= 5; second++) {
+		totals_begin(totals, second * SECOND);
+		add(totals, idle);
+		assert_shows(totals, EXPOSITION_TEXT, HELP("g") "# TYPE g gauge\ng 7\n");
+	}
+	for (int second = 6; second <= 20; second++) {
+		totals_begin(totals, second * SECOND);
+		add(totals, idle);
+		assert_shows(totals, EXPOSITION_TEXT, "");
+	}
+	add(totals, gauge("g", "", 8));
+	assert_shows(totals, EXPOSITION_TEXT, HELP("g") "# TYPE g gauge\ng 8\n");
+	/* Without a ttl it is as it was, also one that was pushed out. */
+	options.ttl = 0;
+	options.series_max = 1;
+	totals_begin(totals, 21 * SECOND);
+	add(totals, counter("c", "", 1));
+	add(totals, idle);
+	assert_shows(totals, EXPOSITION_TEXT, HELP("g") "# TYPE g gauge\ng 7\n");
+	totals_free(totals);
+}
+
 static void test_choice(void **state)
 {
 	static const struct {
@@ -483,6 +585,15 @@ static size_t unfold(MESSAGE(BucketSpan) * *spans, size_t span_count, const int6
 	return at;
 }
 
+/* Only the first begins somewhere: the others lie farther from zero than the one before. */
+static void assert_spans(MESSAGE(BucketSpan) * *spans, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		assert_true(spans[i]->length > 0);
+		assert_true(!i || spans[i]->offset > 0);
+	}
+}
+
 static void assert_native(const double *values, const double *counts, size_t count, bool whole)
 {
 	struct totals *totals = totals_new(&defaults);
@@ -500,6 +611,8 @@ static void assert_native(const double *values, const double *counts, size_t cou
 	histogram = family->metric[0]->histogram;
 	assert_int_equal(histogram->schema, 6);
 	assert_int_equal(histogram->n_bucket, COUNT(bounds) + 1);
+	assert_spans(histogram->negative_span, histogram->n_negative_span);
+	assert_spans(histogram->positive_span, histogram->n_positive_span);
 	used = unfold(histogram->negative_span, histogram->n_negative_span,
 		      whole ? histogram->negative_delta : NULL, histogram->negative_count,
 		      BUCKET_NEGATIVE_BASE, got, used);
@@ -670,25 +783,160 @@ static void test_file(void **state)
 	folder_remove(folder);
 }
 
+static struct totals *saved_and_opened(const char *folder, struct totals *totals,
+				       struct prometheus_file **file)
+{
+	save(*file, totals);
+	prometheus_file_close(*file);
+	totals_free(totals);
+	return opened(folder, &defaults, file);
+}
+
+/* Types that changed: what only the file knows makes room for what is sent. */
+static void test_file_gives_way(void **state)
+{
+	char folder[] = "/tmp/test_prometheus.XXXXXX";
+	struct prometheus_file *file;
+	struct totals_counts counts;
+	struct totals *totals;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	totals = opened(folder, &defaults, &file);
+	totals_begin(totals, 101 * SECOND);
+	add(totals, counter("x", "", 1));
+	add(totals, counter("x", "k=v", 1));
+	add(totals, counter("stays", "", 2));
+	add(totals, timer("lat", UNIT_NONE, 1, 1));
+	add(totals, counter("t.sum", "", 3));
+	add(totals, counter("t.count", "", 3));
+	add(totals, gauge("x", "", 5));
+	totals_counts(totals, &counts);
+	assert_int_equal(counts.conflicts, 1);
+	assert_non_null(memmem(totals_notices(totals)->data, totals_notices(totals)->len, "restart", 7));
+	totals = saved_and_opened(folder, totals, &file);
+	/* Who is slower than a restart keeps its name. */
+	totals_begin(totals, 101 * SECOND);
+	add(totals, gauge("x", "", 5));
+	totals_counts(totals, &counts);
+	assert_int_equal(counts.conflicts, 1);
+	assert_int_equal(counts.expired, 0);
+	totals_begin(totals, 401 * SECOND);
+	add(totals, gauge("x", "", 5));
+	add(totals, gauge("lat.sum", "", 6));
+	add(totals, timer("t", UNIT_NONE, 1, 1));
+	add(totals, counter("stays", "", 2));
+	add(totals, gauge("stays", "", 7));
+	totals_counts(totals, &counts);
+	assert_int_equal(counts.conflicts, 2);
+	assert_int_equal(counts.expired, 5);
+	assert_non_null(memmem(totals_notices(totals)->data, totals_notices(totals)->len, "no more", 7));
+	char *text = rendered(totals, EXPOSITION_TEXT);
+	assert_non_null(strstr(text, "# TYPE x gauge\nx 5\n"));
+	assert_non_null(strstr(text, "# TYPE lat_sum gauge\nlat_sum 6\n"));
+	assert_non_null(strstr(text, "# TYPE t histogram\n"));
+	assert_non_null(strstr(text, "# TYPE stays counter\nstays 4\n"));
+	free(text);
+	totals = saved_and_opened(folder, totals, &file);
+	assert_shows(totals, EXPOSITION_TEXT,
+		     HELP("stays") "# TYPE stays counter\nstays 4\n" HELP(
+			     "t") "# TYPE t histogram\nt_bucket{le=\"0.005\"} 0\nt_bucket{le=\"0.1\"} 0\n"
+				  "t_bucket{le=\"1\"} 1\nt_bucket{le=\"+Inf\"} 1\nt_sum 1\nt_count 1\n");
+	prometheus_file_close(file);
+	totals_free(totals);
+	folder_remove(folder);
+}
+
+/* A file of a clock that was ahead: what it holds was updated now, and not in the future. */
+static void test_file_of_the_future(void **state)
+{
+	char folder[] = "/tmp/test_prometheus.XXXXXX";
+	struct totals_options brief = defaults;
+	struct prometheus_file *file;
+	struct error error = {};
+	struct totals *totals;
+
+	(void)state;
+	brief.ttl = 10 * SECOND;
+	assert_non_null(mkdtemp(folder));
+	totals = opened(folder, &brief, &file);
+	totals_begin(totals, 101 * SECOND);
+	add(totals, counter("c", "", 1));
+	assert_int_equal(prometheus_file_save(file, totals, 101 * SECOND, 9999 * SECOND, &error), 0);
+	prometheus_file_close(file);
+	totals_free(totals);
+
+	totals = opened(folder, &brief, &file);
+	totals_begin(totals, 109 * SECOND);
+	assert_shows(totals, EXPOSITION_TEXT, HELP("c") "# TYPE c counter\nc 1\n");
+	totals_begin(totals, 110 * SECOND);
+	assert_shows(totals, EXPOSITION_TEXT, "");
+	prometheus_file_close(file);
+	totals_free(totals);
+	folder_remove(folder);
+}
+
+/* The file could be had only later: what was begun anew stays, what is not there comes back, older than all. */
+static void test_file_later(void **state)
+{
+	char folder[] = "/tmp/test_prometheus.XXXXXX";
+	struct totals_options two = defaults;
+	struct prometheus_file *file;
+	struct error error = {};
+	struct totals *totals;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	totals = opened(folder, &defaults, &file);
+	totals_begin(totals, 101 * SECOND);
+	add(totals, counter("c", "", 5));
+	add(totals, counter("c", "k=v", 7));
+	add(totals, counter("old", "", 9));
+	save(file, totals);
+	prometheus_file_close(file);
+	totals_free(totals);
+
+	totals = totals_new(&two);
+	totals_begin(totals, 101 * SECOND);
+	add(totals, counter("c", "", 1));
+	file = prometheus_file_open(folder, &error);
+	assert_non_null(file);
+	assert_int_equal(prometheus_file_load(file, totals, 102 * SECOND, 1002 * SECOND, &error), 0);
+	assert_shows(
+		totals, EXPOSITION_TEXT,
+		HELP("c") "# TYPE c counter\nc 1\nc{k=\"v\"} 7\n" HELP("old") "# TYPE old counter\nold 9\n");
+	/* Too many: those that came back go first. */
+	two.series_max = 2;
+	totals_begin(totals, 103 * SECOND);
+	add(totals, counter("new", "", 1));
+	assert_shows(totals, EXPOSITION_TEXT,
+		     HELP("c") "# TYPE c counter\nc 1\n" HELP("new") "# TYPE new counter\nnew 1\n");
+	save(file, totals);
+	prometheus_file_close(file);
+	totals_free(totals);
+
+	totals = opened(folder, &defaults, &file);
+	assert_shows(totals, EXPOSITION_TEXT,
+		     HELP("c") "# TYPE c counter\nc 1\n" HELP("new") "# TYPE new counter\nnew 1\n");
+	prometheus_file_close(file);
+	totals_free(totals);
+	folder_remove(folder);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names),
-		cmocka_unit_test(test_labels),
-		cmocka_unit_test(test_text),
-		cmocka_unit_test(test_openmetrics),
-		cmocka_unit_test(test_total_suffix),
-		cmocka_unit_test(test_summary),
-		cmocka_unit_test(test_rule),
-		cmocka_unit_test(test_conflicts),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_choice),
-		cmocka_unit_test(test_bounds),
-		cmocka_unit_test(test_native),
-		cmocka_unit_test(test_classic_only),
-		cmocka_unit_test(test_milliseconds_on_bounds),
-		cmocka_unit_test(test_file),
+		cmocka_unit_test(test_names),	     cmocka_unit_test(test_labels),
+		cmocka_unit_test(test_text),	     cmocka_unit_test(test_openmetrics),
+		cmocka_unit_test(test_total_suffix), cmocka_unit_test(test_summary),
+		cmocka_unit_test(test_rule),	     cmocka_unit_test(test_conflicts),
+		cmocka_unit_test(test_refused),	     cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_idle_gauge),   cmocka_unit_test(test_choice),
+		cmocka_unit_test(test_bounds),	     cmocka_unit_test(test_native),
+		cmocka_unit_test(test_classic_only), cmocka_unit_test(test_milliseconds_on_bounds),
+		cmocka_unit_test(test_too_large),    cmocka_unit_test(test_file_gives_way),
+		cmocka_unit_test(test_summary_ages), cmocka_unit_test(test_file_of_the_future),
+		cmocka_unit_test(test_file),	     cmocka_unit_test(test_file_later),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

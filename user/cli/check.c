@@ -5,6 +5,7 @@
  * on stderr, with the remedy.
  */
 #include <stdio.h>
+#include "cli/check_files.h"
 #include "cli/commands.h"
 #include "cli/names.h"
 #include "lib/kernel.h"
@@ -33,8 +34,16 @@ static void config_note(const char *text)
 	log_warning("%s", text);
 }
 
-/* Leaves what to try the hooks with in *capture: the configured options, else the defaults. */
-static bool config_print(const struct options *options, struct capture_options *capture)
+static void files_note(const char *text)
+{
+	log_error("%s", text);
+}
+
+/*
+ * Leaves what to try the hooks with in *capture: the configured options, else the defaults; and in *readable
+ * whether the files are so that the configuration names.
+ */
+static bool config_print(const struct options *options, struct capture_options *capture, bool *readable)
 {
 	const char *file = config_file(&options->source);
 	struct config config;
@@ -42,6 +51,7 @@ static bool config_print(const struct options *options, struct capture_options *
 	struct naming *naming = NULL;
 	char text[512];
 
+	*readable = true;
 	if (!config_load(&config, &options->source, &error))
 		naming = names_load(&config, &error);
 	if (!naming) {
@@ -53,6 +63,8 @@ static bool config_print(const struct options *options, struct capture_options *
 	snprintf(text, sizeof(text), "valid (%s)", *file ? file : "no file, defaults");
 	row_print("configuration", text);
 	config_warn(&config, config_note);
+	*readable = check_files(&config, files_note);
+	row_print("files", *readable ? "readable" : "not readable");
 	*capture = config.capture;
 	naming_free(naming);
 	return true;
@@ -111,7 +123,7 @@ int command_check(const struct options *options)
 {
 	struct capture_options capture;
 	struct preemption preemption;
-	bool valid, able;
+	bool valid, able, readable;
 	char release[128];
 
 	log_set_level(options->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING);
@@ -121,7 +133,7 @@ int command_check(const struct options *options)
 	row_print("preemption", preemption.reason);
 	able = requirement_print("BTF", kernel_check_btf);
 	able &= requirement_print("privileges", kernel_check_privileges);
-	valid = config_print(options, &capture);
+	valid = config_print(options, &capture, &readable);
 	/* Without these, every trial fails for the one reason that was given. */
 	if (able) {
 		able = hooks_print(&capture);
@@ -129,5 +141,5 @@ int command_check(const struct options *options)
 	}
 	if (!valid)
 		return EXIT_USAGE;
-	return able ? EXIT_OK : EXIT_RUNTIME;
+	return able && readable ? EXIT_OK : EXIT_RUNTIME;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "cli/config_push.h"
 #include "lib/number.h"
+#include "sink/prometheus_listen.h"
 
 #define PROMETHEUS_FIELD(member)                               \
 	.offset = offsetof(struct prometheus_options, member), \
@@ -56,6 +57,19 @@ static int set_quantiles(struct config_scan *scan, const struct config_key *key,
 			   &options->quantile_count);
 }
 
+/* By number: no name server is asked. */
+static int set_listen(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
+		      void *field)
+{
+	int err = config_set_scraped(scan, key, node, field);
+
+	if (!err && !listen_is_address(field))
+		err = config_scan_fail(scan, node, key->path,
+				       "'%s' is no address by number, such as 127.0.0.1:9102 or [::]:9102",
+				       (char *)field);
+	return err;
+}
+
 /* Where in the server the metrics are. */
 static int set_url_path(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,
 			void *field)
@@ -95,7 +109,7 @@ static int set_token(struct config_scan *scan, const struct config_key *key, con
 }
 
 static const struct config_key prometheus_keys[] = {
-	{ "listen", config_set_scraped, PROMETHEUS_FIELD(listen) },
+	{ "listen", set_listen, PROMETHEUS_FIELD(listen) },
 	{ "path", set_url_path, PROMETHEUS_FIELD(path) },
 	{ "timers", config_set_choice, PROMETHEUS_FIELD(timers), .choices = timer_names },
 	{ "buckets", set_bounds, PROMETHEUS_FIELD(bounds), .min = 1e-9, .max = 1e15 },

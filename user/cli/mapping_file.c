@@ -229,6 +229,27 @@ static void rule_make(struct mapping_rule *rule, struct mapping_draft *draft,
 		histogram_fill(&rule->histogram, &draft->legacy_histogram, &defaults->histogram);
 }
 
+/* What `defaults` say of names that no rule matches. Without observer_type the output decides. */
+static int fallback_make(struct mapping_reader *reader, const struct mapping_draft *defaults)
+{
+	struct mapping_rule *rule;
+
+	if (!defaults->observer_type && !defaults->ttl)
+		return 0;
+	rule = arena_take(&reader->mapping->arena, sizeof(*rule));
+	if (!rule)
+		return mapping_no_memory(reader);
+	*rule = (struct mapping_rule){
+		.scale = 1,
+		.ttl = defaults->ttl,
+		.observer = (enum mapping_observer)defaults->observer_type,
+		.summary = defaults->summary,
+		.histogram = defaults->histogram,
+	};
+	reader->mapping->fallback = rule;
+	return 0;
+}
+
 static int rules_read(struct mapping_reader *reader, const yaml_node_t *node,
 		      const struct mapping_draft *defaults)
 {
@@ -315,6 +336,8 @@ static int root_read(struct mapping_reader *reader, const yaml_node_t *root)
 	defaults_fill(&defaults);
 	reader->mapping->unordered = defaults.unordered;
 	reader->mapping->ttl = defaults.ttl;
+	if (!err)
+		err = fallback_make(reader, &defaults);
 	if (!err && rules)
 		err = rules_read(reader, rules, &defaults);
 	if (err || !mapping_build(reader->mapping, &bad, &reason)) {

@@ -65,13 +65,16 @@ static struct output *output_find(const struct outputs *outputs, const struct ou
 	return output;
 }
 
-/* One that can become what the plan wants, as there is one of its kind at most; NULL: none. */
+/*
+ * One that can become what the plan wants, as there is one of its kind at most; NULL: none. One that
+ * retired comes back: what it has open nobody else could open.
+ */
 static struct output *output_find_updatable(const struct outputs *outputs, const struct output_plan *plan)
 {
 	struct output *output = outputs->first;
 
-	while (output && (output->retired || output->plan.kind != plan->kind || plan->kind->count ||
-			  !sink_can_update(output->sink)))
+	while (output &&
+	       (output->plan.kind != plan->kind || plan->kind->count || !sink_can_update(output->sink)))
 		output = output->next;
 	return output;
 }
@@ -84,12 +87,13 @@ static int outputs_update_one(struct outputs *outputs, const struct output_plan 
 		struct output *output = output_find_updatable(outputs, &plans[i]);
 		int err;
 
-		if (!output || plans_equal(&output->plan, &plans[i]))
+		if (!output || (!output->retired && plans_equal(&output->plan, &plans[i])))
 			continue;
 		err = sink_update(output->sink, plans[i].options, error);
 		if (err)
 			return err;
 		memcpy((void *)output->plan.options, plans[i].options, plans[i].kind->size);
+		output->retired = 0;
 	}
 	return 0;
 }

@@ -83,6 +83,8 @@ struct mapping {
 	size_t count;
 	bool unordered; /* of several globs the most specific wins, not the first */
 	int64_t ttl;	/* of names that no rule matches, nanoseconds; 0: none */
+	/* How these are shown: ttl, observer and its options, and nothing else. NULL: nothing is said of it. */
+	const struct mapping_rule *fallback;
 	/* Made by mapping_build(). */
 	struct glob_tree *globs;
 	uint32_t *regexes; /* rules with one, in their order */

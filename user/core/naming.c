@@ -171,6 +171,7 @@ static int name_map(struct naming *naming, enum metric_type type, struct work *w
 	int err;
 
 	canonical->ttl = naming->mapping->ttl;
+	canonical->rule = naming->mapping->fallback;
 	if (!mapping_find(naming->mapping, type, *name, &work->match))
 		return 0;
 	rule = work->match.rule;

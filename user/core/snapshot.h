@@ -61,7 +61,7 @@ struct metric {
 	 */
 	const struct bucket *buckets;
 	size_t bucket_count;
-	/* What the mapping says of the name (mapping.h); NULL: nothing. Valid only while the snapshot is being delivered. */
+	/* What the mapping says of the name, or of those that none of its rules matches (mapping.h); NULL: nothing. Valid only while the snapshot is being delivered. */
 	const struct mapping_rule *rule;
 	/* Unix seconds that the sender gave ("|T"): the value stands for itself, nothing was added to it. 0: the snapshot's. */
 	int64_t timestamp;

@@ -141,6 +141,12 @@ static void prometheus_hurry(struct sink *sink)
 	((struct prometheus *)sink)->leaving = true;
 }
 
+/* Nobody scrapes it any more; what it counted is on its way to the disk. An update takes it in use again. */
+static void prometheus_retire(struct sink *sink)
+{
+	prometheus_http_close(((struct prometheus *)sink)->http);
+}
+
 /* The counters of this kind alone; those in sink_stats are not repeated. */
 static size_t counts_fill(struct sink_count *counts, const struct prometheus_count_stats *count,
 			  const struct prometheus_http_counts *http)
@@ -223,10 +229,16 @@ static const struct sink_operations prometheus_operations = {
 	.deliver = prometheus_deliver,
 	.idle = prometheus_idle,
 	.hurry = prometheus_hurry,
+	.retire = prometheus_retire,
 	.stats = prometheus_stats,
 	.update = prometheus_update,
 	.free = prometheus_free,
 };
+
+int sink_prometheus_check(const struct prometheus_options *options, struct error *error)
+{
+	return prometheus_http_check(options, error);
+}
 
 struct sink *sink_prometheus_new(const struct sink_environment *environment, const void *options,
 				 struct error *error)

@@ -38,6 +38,8 @@ struct prometheus_options {
 	char token[PROMETHEUS_TOKEN_BYTES], token_file[FILE_PATH_BYTES];
 };
 
+/* Can its files be read: those of TLS and the token? -errno with the sentence in `error`: it would not begin. */
+int sink_prometheus_check(const struct prometheus_options *options, struct error *error);
 /* `options` are struct prometheus_options. NULL with the sentence in `error`: nobody can scrape it. */
 struct sink *sink_prometheus_new(const struct sink_environment *environment, const void *options,
 				 struct error *error);

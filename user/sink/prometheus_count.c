@@ -27,6 +27,7 @@ struct prometheus_count {
 	struct prometheus_count_events events;
 	struct prometheus_count_stats stats;
 	bool leaving;
+	bool complained; /* about the file, and it was not well since */
 	const char *state_dir;
 	/* The thread's alone. */
 	struct prometheus_options options;
@@ -117,10 +118,30 @@ static void findings_tell(struct findings *findings, struct prometheus_count *co
 		at += len + 1;
 	}
 	text_release(&findings->notices);
-	if (*findings->error.text)
+}
+
+/* What became of the file: said once, until it is well again. */
+static void error_tell(const struct findings *findings, struct prometheus_count *count)
+{
+	bool failed = *findings->error.text;
+
+	if (failed && !count->complained)
 		log_warning("%s", findings->error.text);
+	if (!failed && count->complained)
+		log_info("totals for Prometheus are saved again");
+	count->complained = failed;
 	snprintf(count->stats.error, sizeof(count->stats.error), "%.*s", (int)sizeof(count->stats.error) - 1,
 		 findings->error.text);
+}
+
+/* Opens and reads the file, if there is to be one and there is none yet. */
+static void file_take(struct prometheus_count *count, int64_t now, int64_t wall, struct error *error)
+{
+	if (count->file || !*count->state_dir)
+		return;
+	count->file = prometheus_file_open(count->state_dir, error);
+	if (count->file)
+		prometheus_file_load(count->file, count->totals, now, wall, error);
 }
 
 static void load_work(struct job *job)
@@ -128,11 +149,7 @@ static void load_work(struct job *job)
 	struct load *load = (struct load *)job;
 	struct prometheus_count *count = load->count;
 
-	if (*count->state_dir)
-		count->file = prometheus_file_open(count->state_dir, &load->findings.error);
-	if (count->file)
-		prometheus_file_load(count->file, count->totals, clock_read(CLOCK_MONOTONIC),
-				     clock_read(CLOCK_REALTIME), &load->findings.error);
+	file_take(count, clock_read(CLOCK_MONOTONIC), clock_read(CLOCK_REALTIME), &load->findings.error);
 	findings_collect(&load->findings, count);
 }
 
@@ -142,6 +159,7 @@ static void load_done(struct job *job)
 	struct prometheus_count *count = load->count;
 
 	findings_tell(&load->findings, count);
+	error_tell(&load->findings, count);
 	if (!*count->state_dir || *load->findings.error.text)
 		log_warning(
 			"Prometheus' counters begin at zero, as there is nothing they could be read from");
@@ -163,6 +181,8 @@ static void flush_work(struct job *job)
 	struct flush *flush = (struct flush *)job;
 	struct prometheus_count *count = flush->count;
 
+	/* Another daemon had it, or its disk was not there: whatever it holds that is not shown yet comes back. */
+	file_take(count, flush->now, flush->wall, &flush->findings.error);
 	totals_begin(count->totals, flush->now);
 	for (size_t i = 0; i < flush->snapshot->count; i++)
 		totals_add(count->totals, &flush->snapshot->metrics[i],
@@ -183,6 +203,7 @@ static void flush_done(struct job *job)
 	count->stats.save_errors += *flush->findings.error.text != '\0';
 	count->stats.flushes_waiting--;
 	findings_tell(&flush->findings, count);
+	error_tell(&flush->findings, count);
 	if (!count->leaving)
 		count->events.changed(count->events.context);
 	flush_free(flush);

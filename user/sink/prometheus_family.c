@@ -7,9 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "lib/clock.h"
 #include "sink/prometheus_internal.h"
 
 #define TOTAL "_total"
+
+/* What came from the file and was not sent for so long is not sent any more: Prometheus itself thinks so. */
+#define LOADED_PATIENCE (300 * NS_PER_SECOND)
 
 static const char *const kind_names[] = {
 	[FAMILY_COUNTER] = "counter",
@@ -17,8 +21,8 @@ static const char *const kind_names[] = {
 	[FAMILY_TIMER] = "timer",
 };
 
-/* What samples of a timer are called; the first is the family's name. */
-static const char *const timer_suffixes[FAMILY_CLAIMS] = { "", "_bucket", "_sum", "_count" };
+/* What samples of a timer are called, in OpenMetrics also one that it has not; the first is the family's name. */
+static const char *const timer_suffixes[FAMILY_CLAIMS] = { "", "_bucket", "_sum", "_count", "_created" };
 
 static int claim_compare(const void *a, const void *b)
 {
@@ -80,13 +84,13 @@ static struct claim *claim_find(const struct totals *totals, const char *name)
 	return found ? *(struct claim **)found : NULL;
 }
 
-bool totals_has_name(struct totals *totals, const char *name, size_t len)
+bool totals_has_name(struct totals *totals, const char *name, size_t len, const char *suffix)
 {
 	struct text *work = &totals->work;
 
 	work->len = 0;
 	text_add(work, name, len);
-	text_add(work, "", 1);
+	text_add(work, suffix, strlen(suffix) + 1);
 	return !work->failed && claim_find(totals, work->data);
 }
 
@@ -160,12 +164,38 @@ static void conflict_tell(struct totals *totals, const struct family *family, co
 	if (asprintf(
 		    &sentence,
 		    "the %s %s is not shown to Prometheus: its name, %s, is that of the %s %s there, or one that "
-		    "belongs to it; rename one of them, with a mapping for example\n",
+		    "belongs to it; rename one of them, with a mapping for example; or, if nobody sends the %s "
+		    "any more, restart the daemon: five minutes later it makes room\n",
 		    kind_names[family->kind], family->origin, family->base, kind_names[other->kind],
-		    other->origin) < 0)
+		    other->origin, kind_names[other->kind]) < 0)
 		return;
 	text_add_string(&totals->notices, sentence);
 	free(sentence);
+}
+
+static bool gives_way(const struct totals *totals, const struct family *family)
+{
+	return family && family->loaded && totals->now - family->loaded >= LOADED_PATIENCE;
+}
+
+/* `other`, which nobody has sent since the start, makes room for what is sent now. */
+static void family_give_way(struct totals *totals, struct family *other, enum family_kind kind,
+			    const char *origin)
+{
+	char *sentence;
+
+	if (totals->told_count < CONFLICTS_TOLD_MAX &&
+	    asprintf(
+		    &sentence,
+		    "the %s %s is shown to Prometheus no more: the daemon before this one had it, and its name "
+		    "is needed for the %s %s\n",
+		    kind_names[other->kind], other->origin, kind_names[kind], origin) >= 0) {
+		text_add_string(&totals->notices, sentence);
+		free(sentence);
+		totals->told_count++;
+	}
+	totals->counts.expired += other->count;
+	family_drop(totals, other);
 }
 
 static void family_release(struct totals *totals, struct family *family)
@@ -184,30 +214,28 @@ void family_free(struct totals *totals, struct family *family)
 	family_release(totals, family);
 }
 
+/* NULL: *other has one of the names, or (NULL, and counted) no memory. */
 static struct family *family_new(struct totals *totals, enum family_kind kind, const char *base,
-				 const char *origin)
+				 const char *origin, struct family **other)
 {
-	struct family *family = calloc(1, sizeof(*family)), *other;
+	struct family *family = calloc(1, sizeof(*family));
 
-	if (!family) {
-		totals->counts.no_memory++;
-		return NULL;
+	*other = NULL;
+	if (family) {
+		family->kind = kind;
+		family->base = strdup(base);
+		family->origin = strdup(origin);
+		family->dirty = true;
+		if (family->base && family->origin && family_claim(totals, family, other))
+			return family;
+		family_release(totals, family);
 	}
-	family->kind = kind;
-	family->base = strdup(base);
-	family->origin = strdup(origin);
-	family->dirty = true;
-	if (family->base && family->origin && family_claim(totals, family, &other))
-		return family;
-	if (family->base && family->origin && other)
-		conflict_tell(totals, family, other);
-	else
-		totals->counts.no_memory++;
-	family_release(totals, family);
+	totals->counts.no_memory += !*other;
 	return NULL;
 }
 
-struct family *family_find(struct totals *totals, enum family_kind kind, const char *base, const char *origin)
+/* NULL: none of that kind. */
+static struct family *family_known(struct totals *totals, enum family_kind kind, const char *base)
 {
 	const bool add = kind == FAMILY_COUNTER && totals->options->total_suffix && !ends_in_total(base);
 	char *name = name_join(base, add ? TOTAL : "");
@@ -216,7 +244,21 @@ struct family *family_find(struct totals *totals, enum family_kind kind, const c
 	free(name);
 	if (claim && claim->family->kind == kind && claim == claim->family->claims)
 		return claim->family;
-	return family_new(totals, kind, base, origin);
+	return NULL;
+}
+
+struct family *family_find(struct totals *totals, enum family_kind kind, const char *base, const char *origin)
+{
+	const struct family wanted = { .kind = kind, .base = (char *)base, .origin = (char *)origin };
+	struct family *family = family_known(totals, kind, base), *other = NULL;
+
+	if (!family)
+		family = family_new(totals, kind, base, origin, &other);
+	for (; !family && gives_way(totals, other); family = family_new(totals, kind, base, origin, &other))
+		family_give_way(totals, other, kind, origin);
+	if (!family && other)
+		conflict_tell(totals, &wanted, other);
+	return family;
 }
 
 /* Counters, without names from now on, in an array with a NULL behind, which the caller frees. */
@@ -260,14 +302,22 @@ void totals_rename(struct totals *totals)
 }
 
 struct family *totals_load_family(struct totals *totals, enum family_kind kind, const char *base,
-				  const char *origin, struct prometheus_rule *rule)
+				  const char *origin, struct prometheus_rule *rule, int64_t now)
 {
-	struct family *family = family_new(totals, kind, base, origin);
+	const struct family wanted = { .kind = kind, .base = (char *)base, .origin = (char *)origin };
+	struct family *family = family_known(totals, kind, base), *other;
 
-	if (family && rule)
-		family->rule = prometheus_rule_ref(rule);
+	/* What is said of it now holds, and is to be saved. */
 	if (family)
-		family->dirty = false;
+		return family;
+	family = family_new(totals, kind, base, origin, &other);
+	if (!family && other)
+		conflict_tell(totals, &wanted, other);
+	if (!family)
+		return NULL;
+	family->rule = rule ? prometheus_rule_ref(rule) : NULL;
+	family->dirty = false;
+	family->loaded = now;
 	return family;
 }
 

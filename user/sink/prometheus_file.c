@@ -18,7 +18,7 @@ static const char *const statements[] = {
 		"SELECT id, kind, base, origin, shaped, summary, bounds, quantiles, max_age, ages, ttl, help "
 		"FROM family ORDER BY id",
 	[SERIES_READ] =
-		"SELECT id, family, labels, value, sum, buckets, updated FROM series ORDER BY updated",
+		"SELECT id, family, labels, value, sum, buckets, updated FROM series ORDER BY updated DESC",
 	[FAMILY_WRITE] = "INSERT OR REPLACE INTO family VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[SERIES_WRITE] = "INSERT OR REPLACE INTO series VALUES (?, ?, ?, ?, ?, ?, ?)",
 	[FAMILY_DELETE] = "DELETE FROM family WHERE id = ?",

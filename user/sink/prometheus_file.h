@@ -18,7 +18,8 @@ struct prometheus_file *prometheus_file_open(const char *directory, struct error
 void prometheus_file_close(struct prometheus_file *file);
 
 /*
- * Fills `totals`, which are empty, and from now on keeps account of what goes from them. `now` is of
+ * Adds to `totals` what they do not have: a series that is there already was begun anew, and stays so.
+ * From now on keeps account of what goes from them. `now` is of
  * totals_begin(), `wall` the time of day, both in nanoseconds. -errno with the sentence in `error`: what
  * could be read is there.
  */

@@ -244,6 +244,15 @@ bool guard_request(struct guard *guard, struct evhttp_request *request)
 	return !one->refused;
 }
 
+void guard_hang_up(struct guard *guard)
+{
+	struct guarded *one;
+
+	TAILQ_FOREACH(one, &guard->connections, next)
+	if (!is_gone(one))
+		hang_up(one);
+}
+
 void guard_counts(const struct guard *guard, struct guard_counts *counts)
 {
 	*counts = guard->counts;

@@ -38,6 +38,8 @@ void guard_set_tls(struct guard *guard, struct ssl_ctx_st *tls);
 void guard_set_limits(struct guard *guard, const struct guard_limits *limits);
 /* A request has come: to be called for each. False: the connection is one too many, and is to be closed. */
 bool guard_request(struct guard *guard, struct evhttp_request *request);
+/* Ends them all: evhttp reads their end, and frees them. */
+void guard_hang_up(struct guard *guard);
 void guard_counts(const struct guard *guard, struct guard_counts *counts);
 
 #endif /* SINK_PROMETHEUS_GUARD_H */

@@ -5,14 +5,11 @@
  *     GET /-/ready     200 once it has what it needs to answer, else 503
  *     GET /            a page that says so
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
-#include <event2/listener.h>
-#include <netdb.h>
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
 #include <openssl/ssl.h>
@@ -24,11 +21,11 @@
 #include "lib/log.h"
 #include "sink/http_token.h"
 #include "sink/prometheus_http.h"
+#include "sink/prometheus_listen.h"
 #include "sink/prometheus_tls.h"
 
 #define HEADERS_MAX (16 << 10)
 #define BODY_MAX 1024
-#define BACKLOG 64
 #define IDLE_SECONDS 180
 #define ANSWER_TIMEOUTS 6 /* an answer may take so many times what a request may */
 #define BEARER "Bearer "
@@ -232,42 +229,32 @@ static void on_request(struct evhttp_request *request, void *context)
 	reply_plain(request, HTTP_NOTFOUND, "nothing here\n");
 }
 
-/* "host:port" or "[v6]:port", by number: asking a name server would block. The caller frees it. */
-static struct addrinfo *address_find(const char *address, struct error *error)
+/* What the files of the options hold. -errno with the sentence in `error`: nothing is to be freed. */
+static int files_read(const struct prometheus_options *options, struct http_token *token, SSL_CTX **tls,
+		      struct tls_seen *seen, struct error *error)
 {
-	const struct addrinfo hints = { .ai_flags = AI_PASSIVE | AI_NUMERICHOST, .ai_socktype = SOCK_STREAM };
-	const char *colon = strrchr(address, ':');
-	bool brackets = address[0] == '[';
-	struct addrinfo *found = NULL;
-	char host[ADDRESS_BYTES];
+	int err = http_token_init(token, options->token_file, options->token, error);
 
-	snprintf(host, sizeof(host), "%.*s", (int)(colon - address) - 2 * brackets, address + brackets);
-	if (!getaddrinfo(host, colon + 1, &hints, &found))
-		return found;
-	error_set(
-		error, -EINVAL,
-		"cannot listen for Prometheus on %s: that is no address by number, such as 127.0.0.1:9102 or "
-		"[::]:9102; correct outputs.prometheus.listen",
-		address);
-	return NULL;
+	*tls = NULL;
+	if (!err)
+		err = http_token_refresh(token, true, error);
+	if (!err && options->tls.enabled && !(*tls = server_tls_new(&options->tls, seen, error)))
+		err = -EINVAL;
+	if (err)
+		http_token_release(token);
+	return err;
 }
 
-static struct evconnlistener *listener_new(struct event_base *base, const char *address, struct error *error)
+int prometheus_http_check(const struct prometheus_options *options, struct error *error)
 {
-	const unsigned int flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE;
-	struct addrinfo *found = address_find(address, error);
-	struct evconnlistener *listener;
+	struct http_token token;
+	struct tls_seen seen;
+	SSL_CTX *tls;
+	int err = files_read(options, &token, &tls, &seen, error);
 
-	if (!found)
-		return NULL;
-	listener = evconnlistener_new_bind(base, NULL, NULL, flags, BACKLOG, found->ai_addr,
-					   (int)found->ai_addrlen);
-	if (!listener)
-		error_set(error, -errno,
-			  "cannot listen for Prometheus on %s: %s; set another outputs.prometheus.listen",
-			  address, strerror(errno));
-	freeaddrinfo(found);
-	return listener;
+	SSL_CTX_free(tls);
+	http_token_release(&token);
+	return err;
 }
 
 /* All that may fail comes before anything is changed. */
@@ -277,36 +264,21 @@ int prometheus_http_update(struct prometheus_http *http, const struct prometheus
 	const struct guard_limits limits = { options->connections_max, options->timeout,
 					     IDLE_SECONDS * NS_PER_SECOND,
 					     ANSWER_TIMEOUTS * options->timeout };
-	bool moves = strcmp(http->options.listen, options->listen);
-	struct evhttp_bound_socket *bound = NULL;
-	struct evconnlistener *listener = NULL;
 	struct http_token token;
 	struct tls_seen seen = {};
-	SSL_CTX *tls = NULL;
-	int err;
+	SSL_CTX *tls;
+	int err = files_read(options, &token, &tls, &seen, error);
 
-	err = http_token_init(&token, options->token_file, options->token, error);
-	if (!err)
-		err = http_token_refresh(&token, true, error);
 	if (err)
 		return err;
-	if (options->tls.enabled && !(tls = server_tls_new(&options->tls, &seen, error)))
-		return -EINVAL;
-	if (moves) {
-		listener = listener_new(http->base, options->listen, error);
-		bound = listener ? evhttp_bind_listener(http->http, listener) : NULL;
-	}
-	if (moves && !bound) {
-		if (listener) {
-			error_set(error, -ENOMEM, "cannot listen for Prometheus: out of memory");
-			evconnlistener_free(listener);
-		}
+	if (!http->bound || strcmp(http->options.listen, options->listen))
+		err = listen_move(http->base, http->http, &http->bound, http->options.listen, options->listen,
+				  error);
+	if (err) {
+		http_token_release(&token);
 		SSL_CTX_free(tls);
-		return -EIO;
+		return err;
 	}
-	if (bound && http->bound)
-		evhttp_del_accept_socket(http->http, http->bound);
-	http->bound = bound ? bound : http->bound;
 	http->options = *options;
 	http_token_release(&http->token);
 	http->token = token;
@@ -315,6 +287,12 @@ int prometheus_http_update(struct prometheus_http *http, const struct prometheus
 	guard_set_tls(http->guard, tls);
 	guard_set_limits(http->guard, &limits);
 	return 0;
+}
+
+void prometheus_http_close(struct prometheus_http *http)
+{
+	listen_end(http->http, &http->bound);
+	guard_hang_up(http->guard);
 }
 
 struct prometheus_http *prometheus_http_new(struct event_base *base, const struct prometheus_options *options,

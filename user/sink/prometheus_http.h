@@ -51,11 +51,15 @@ struct response *response_new(struct text *text);
 /* Safe on NULL. */
 void response_free(struct response *response);
 
+/* Can the files that the options name be read? -errno with the sentence in `error`. */
+int prometheus_http_check(const struct prometheus_options *options, struct error *error);
 /* Listens. NULL with the sentence in `error`. */
 struct prometheus_http *prometheus_http_new(struct event_base *base, const struct prometheus_options *options,
 					    const struct prometheus_http_events *events, struct error *error);
 /* Scrapes that were not answered are gone: to be freed without an answer. Safe on NULL. */
 void prometheus_http_free(struct prometheus_http *http);
+/* Neither listens nor talks any more, until the next update. */
+void prometheus_http_close(struct prometheus_http *http);
 /* Other options, or, with the sentence in `error` and a negative errno, those before. */
 int prometheus_http_update(struct prometheus_http *http, const struct prometheus_options *options,
 			   struct error *error);

@@ -33,7 +33,7 @@ void family_drop(struct totals *totals, struct family *family);
 struct total *family_find_series(const struct family *family, const char *labels, size_t len);
 int series_compare_labels(const void *one, const void *other);
 
-/* Adds a window's buckets to a timer. -ENOMEM: nothing, or a part. */
+/* Adds a window's buckets to a timer. -ENOMEM: nothing, or a part; -ERANGE: nothing, as it would be infinite. */
 int timer_add(struct totals *totals, struct total *total, const struct metric *metric);
 void timer_release(struct totals *totals, struct total *total);
 

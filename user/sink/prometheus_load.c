@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
-/* From the file to the totals, once, at the start. What is not understood is passed over and deleted. */
+/* From the file to the totals, once: at the start, or when it can be had. What is not understood is passed over and deleted. */
 #include <errno.h>
+#include <math.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,7 +92,8 @@ static int family_rows_add(struct family_rows *rows, int64_t id, struct family *
 	return 0;
 }
 
-static int families_load(struct prometheus_file *file, struct totals *totals, struct family_rows *rows)
+static int families_load(struct prometheus_file *file, struct totals *totals, struct family_rows *rows,
+			 int64_t now)
 {
 	sqlite3_stmt *row = database_statement(file->database, FAMILIES_READ);
 	int err;
@@ -104,10 +106,11 @@ static int families_load(struct prometheus_file *file, struct totals *totals, st
 
 		if (kind == FAMILY_COUNTER || kind == FAMILY_TIMER)
 			family = totals_load_family(totals, (enum family_kind)kind, column_text(row, 2),
-						    column_text(row, 3), rule);
+						    column_text(row, 3), rule, now);
 		prometheus_rule_free(rule);
 		file->last_family = id;
-		if (!family) {
+		/* Two rows of one name: the second is not ours. */
+		if (!family || family->id) {
 			ids_add(&file->families, id);
 			continue;
 		}
@@ -149,11 +152,16 @@ static int series_read(struct prometheus_file *file, struct totals *totals, cons
 
 	if (file->last_series < id)
 		file->last_series = id;
-	if (!found || (len && labels[len - 1])) {
+	if (!found || (len && labels[len - 1]) || !isfinite(sqlite3_column_double(row, 3)) ||
+	    !isfinite(sqlite3_column_double(row, 4))) {
 		ids_add(&file->series, id);
 		return 0;
 	}
 	/* Of a clock that was ahead: as if it had been now. */
+	if (totals_has_series(found->family, labels, len)) {
+		ids_add(&file->series, id);
+		return 0;
+	}
 	total = totals_load_series(totals, found->family, labels, len, updated > now ? now : updated);
 	if (!total)
 		return -ENOMEM;
@@ -171,7 +179,7 @@ int prometheus_file_load(struct prometheus_file *file, struct totals *totals, in
 	const struct totals_gone gone = { on_series_gone, on_family_gone, file };
 	sqlite3_stmt *row = database_statement(file->database, SERIES_READ);
 	struct family_rows rows = {};
-	int err = families_load(file, totals, &rows);
+	int err = families_load(file, totals, &rows, now);
 
 	while (!err && (err = database_step(file->database, row)) > 0)
 		err = series_read(file, totals, &rows, row, wall - now, now);

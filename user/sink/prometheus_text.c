@@ -2,7 +2,8 @@
 /*
  * The text formats: Prometheus' 0.0.4 and OpenMetrics, which are nearly the same. In OpenMetrics
  * a counter's name must end in "_total", and its family's name must not: other counters are of
- * unknown type there, so that no name depends on the format.
+ * unknown type there, so that no name depends on the format. Its readers may refuse a page for one
+ * sample: what it forbids is left out there.
  */
 #include <math.h>
 #include <stdio.h>
@@ -104,41 +105,85 @@ static void sample_add(const struct writer *writer, const struct total *total, c
 	text_add_string(writer->text, "\n");
 }
 
-static void timer_add_samples(const struct writer *writer, struct total *total)
+/* How many: to OpenMetrics a whole number, which weighted ones need not be. */
+static void count_add(const struct writer *writer, const struct total *total, const char *suffix,
+		      const char *key, double bound, double count)
+{
+	sample_add(writer, total, suffix, key, bound, writer->openmetrics ? round(count) : count);
+}
+
+/* Of negative values, which make it fall; OpenMetrics also sees it in a negative bound. */
+static bool has_sum(const struct writer *writer, const struct total *total)
 {
 	const struct prometheus_shape *shape = writer->shape;
 
-	for (size_t i = 0; shape->summary && i < shape->quantile_count; i++)
-		sample_add(writer, total, "", "quantile", shape->quantiles[i],
-			   total_quantile(writer->totals, total, shape->quantiles[i]));
-	for (size_t i = 0; !shape->summary && i < shape->bound_count; i++)
-		sample_add(writer, total, "_bucket", "le", shape->bounds[i],
-			   total_below(total, shape->bounds[i]));
-	if (!shape->summary)
-		sample_add(writer, total, "_bucket", "le", INFINITY, total->value);
+	if (!writer->openmetrics)
+		return true;
+	if (!shape->summary && shape->bound_count && shape->bounds[0] < 0)
+		return false;
+	/* Negative buckets come first. */
+	return total->sum >= 0 && (!total->buckets.used || total->buckets.buckets[0].index <= BUCKET_E_MAX);
+}
+
+static void summary_add_samples(const struct writer *writer, struct total *total)
+{
+	const struct prometheus_shape *shape = writer->shape;
+
+	for (size_t i = 0; i < shape->quantile_count; i++) {
+		double value = total_quantile(writer->totals, total, shape->quantiles[i]);
+
+		if (!writer->openmetrics || !(value < 0))
+			sample_add(writer, total, "", "quantile", shape->quantiles[i], value);
+	}
+	if (has_sum(writer, total))
+		sample_add(writer, total, "_sum", NULL, 0, total->sum);
+	count_add(writer, total, "_count", NULL, 0, total->value);
+}
+
+static void histogram_add_samples(const struct writer *writer, const struct total *total)
+{
+	const struct prometheus_shape *shape = writer->shape;
+
+	for (size_t i = 0; i < shape->bound_count; i++)
+		count_add(writer, total, "_bucket", "le", shape->bounds[i],
+			  total_below(total, shape->bounds[i]));
+	count_add(writer, total, "_bucket", "le", INFINITY, total->value);
+	/* Neither without the other; the count is that of the last bucket. */
+	if (!has_sum(writer, total))
+		return;
 	sample_add(writer, total, "_sum", NULL, 0, total->sum);
-	sample_add(writer, total, "_count", NULL, 0, total->value);
+	count_add(writer, total, "_count", NULL, 0, total->value);
 }
 
 static void total_write(void *context, struct total *total)
 {
 	const struct writer *writer = context;
 
-	if (total->family->kind == FAMILY_TIMER)
-		timer_add_samples(writer, total);
-	else
+	if (total->family->kind != FAMILY_TIMER)
 		sample_add(writer, total, "", NULL, 0, total_value(writer->totals, total));
+	else if (writer->shape->summary)
+		summary_add_samples(writer, total);
+	else
+		histogram_add_samples(writer, total);
 }
 
-/* How much of a counter's name is its family's in OpenMetrics; 0: none, it is no counter there. */
+/*
+ * How much of a counter's name is its family's in OpenMetrics; 0: none, it is no counter there. A counter
+ * "a_total" has the names "a" and "a_created" for itself there; of "a_total" and "a_created_total" the
+ * second is one.
+ */
 static size_t counter_stem(const struct writer *writer, const char *name)
 {
+	static const char *const taken[] = { "", "_created", "_created" TOTAL };
 	size_t len = strlen(name), suffix = strlen(TOTAL);
 
-	if (len <= suffix || strcmp(name + len - suffix, TOTAL) ||
-	    totals_has_name(writer->totals, name, len - suffix))
+	if (len <= suffix || strcmp(name + len - suffix, TOTAL))
 		return 0;
-	return len - suffix;
+	len -= suffix;
+	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
+		if (totals_has_name(writer->totals, name, len, taken[i]))
+			return 0;
+	return len;
 }
 
 static void family_write(void *context, const struct family *family)

@@ -99,14 +99,20 @@ int timer_add(struct totals *totals, struct total *total, const struct metric *m
 		.buckets = (struct bucket *)metric->buckets,
 		.used = metric->bucket_count,
 	};
-	int err = histogram_count(totals, &total->buckets, &window);
+	double sum = total->sum + (metric->unit == UNIT_MILLISECONDS ? metric->timer.sum / MSEC_PER_SECOND
+								     : metric->timer.sum);
+	double count = total->value;
+	int err;
 
+	for (size_t i = 0; i < window.used; i++)
+		count += window.buckets[i].count;
+	if (!isfinite(sum) || !isfinite(count))
+		return -ERANGE;
+	err = histogram_count(totals, &total->buckets, &window);
 	if (err)
 		return err;
-	for (size_t i = 0; i < window.used; i++)
-		total->value += window.buckets[i].count;
-	total->sum +=
-		metric->unit == UNIT_MILLISECONDS ? metric->timer.sum / MSEC_PER_SECOND : metric->timer.sum;
+	total->value = count;
+	total->sum = sum;
 	return summary_add(totals, total, family_shape(totals, total->family), &window);
 }
 

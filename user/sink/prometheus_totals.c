@@ -172,21 +172,30 @@ static void gauge_set(struct totals *totals, struct total *total, const struct m
 		total->plain = totals->flush;
 }
 
+/* What became infinite would stay so: it stays as it is instead. */
+static int counter_add(struct total *total, const struct metric *metric)
+{
+	double value = total->value + metric->counter;
+
+	if (!isfinite(value))
+		return -ERANGE;
+	total->value = value;
+	return 0;
+}
+
 static void total_add(struct totals *totals, struct total *total, const struct metric *metric)
 {
+	int err = 0;
+
 	total->flush = totals->flush;
-	switch (metric->type) {
-	case METRIC_COUNTER:
-		total->value += metric->counter;
-		break;
-	case METRIC_TIMER:
-		if (timer_add(totals, total, metric))
-			totals->counts.no_memory++;
-		break;
-	default:
+	if (metric->type == METRIC_COUNTER)
+		err = counter_add(total, metric);
+	else if (metric->type == METRIC_TIMER)
+		err = timer_add(totals, total, metric);
+	else
 		gauge_set(totals, total, metric);
-		break;
-	}
+	totals->counts.not_finite += err == -ERANGE;
+	totals->counts.no_memory += err == -ENOMEM;
 }
 
 /* Makes room; the one that was just updated stays. */
@@ -199,6 +208,22 @@ static void totals_evict(struct totals *totals)
 		totals->counts.evicted++;
 		total_free(totals, TAILQ_FIRST(&totals->order));
 	}
+}
+
+static int64_t family_ttl(const struct totals *totals, const struct family *family)
+{
+	const struct prometheus_rule *rule = family->rule;
+
+	return rule && rule->ttl ? rule->ttl : totals->options->ttl;
+}
+
+/*
+ * A gauge that is sent again without an observation, and is not there: it went for its age. But at first sight
+ * nobody knows its age.
+ */
+static bool has_expired(const struct totals *totals, const struct total *total, const struct metric *metric)
+{
+	return metric->idle && !total->updated && totals->flush > 1 && family_ttl(totals, total->family);
 }
 
 void totals_add(struct totals *totals, const struct metric *metric, struct prometheus_rule *rule)
@@ -224,7 +249,12 @@ void totals_add(struct totals *totals, const struct metric *metric, struct prome
 	total = family ? total_find(totals, family, metric->tags) : NULL;
 	if (!total)
 		return;
+	family->loaded = 0;
 	family_set_rule(totals, family, rule);
+	if (has_expired(totals, total, metric)) {
+		total_free(totals, total);
+		return;
+	}
 	total_add(totals, total, metric);
 	if (metric->idle && total->updated)
 		return;
@@ -242,8 +272,7 @@ void totals_begin(struct totals *totals, int64_t now)
 	totals->now = now;
 	totals->flush++;
 	for (total = TAILQ_FIRST(&totals->order); total; total = next) {
-		const struct prometheus_rule *rule = total->family->rule;
-		int64_t ttl = rule && rule->ttl ? rule->ttl : totals->options->ttl;
+		int64_t ttl = family_ttl(totals, total->family);
 
 		next = TAILQ_NEXT(total, order);
 		if (!ttl || now - total->updated < ttl)
@@ -274,9 +303,18 @@ struct total *totals_load_series(struct totals *totals, struct family *family, c
 {
 	struct total *total = total_new(totals, family, labels, len);
 
-	if (total)
-		total->updated = updated;
+	if (!total)
+		return NULL;
+	total->updated = updated;
+	/* Older than all that are there. */
+	TAILQ_REMOVE(&totals->order, total, order);
+	TAILQ_INSERT_HEAD(&totals->order, total, order);
 	return total;
+}
+
+bool totals_has_series(const struct family *family, const char *labels, size_t len)
+{
+	return family_find_series(family, labels, len) != NULL;
 }
 
 void totals_loaded(struct totals *totals, struct total *total)

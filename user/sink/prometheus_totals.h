@@ -30,7 +30,7 @@ enum family_kind {
 	FAMILY_TIMER,
 };
 
-#define FAMILY_CLAIMS 4
+#define FAMILY_CLAIMS 5
 
 struct claim {
 	const char *name;
@@ -49,6 +49,7 @@ struct family {
 	size_t count;
 	int64_t id;	/* in the file; 0: not there */
 	bool dirty;	/* the file does not have it so */
+	int64_t loaded; /* when it came from the file (the clock of totals_begin()), 0: observed since */
 	uint64_t saved; /* prometheus_file.c's own */
 };
 
@@ -105,8 +106,8 @@ struct text *totals_notices(struct totals *totals);
 /* After options.total_suffix changed. */
 void totals_rename(struct totals *totals);
 
-/* Does a family have that name, or a sample of it? */
-bool totals_has_name(struct totals *totals, const char *name, size_t len);
+/* Does a family have that name, with a suffix behind it, or a sample of it? */
+bool totals_has_name(struct totals *totals, const char *name, size_t len, const char *suffix);
 /* In the order of their names; of their labels. */
 void totals_visit(const struct totals *totals, void (*visit)(void *context, const struct family *family),
 		  void *context);
@@ -127,11 +128,15 @@ double total_below(const struct total *total, double bound);
 /* Quantile of what a summary looks back on; NaN for nothing. */
 double total_quantile(struct totals *totals, struct total *total, double quantile);
 
-/* For the file (prometheus_file.c): families and series found there, series oldest first. NULL: conflict or no memory. */
+/*
+ * For the file (prometheus_file.c): families and series found there, the last updated first. A family that is
+ * there already is given as it is. NULL: conflict or no memory.
+ */
 struct family *totals_load_family(struct totals *totals, enum family_kind kind, const char *base,
-				  const char *origin, struct prometheus_rule *rule);
+				  const char *origin, struct prometheus_rule *rule, int64_t now);
 struct total *totals_load_series(struct totals *totals, struct family *family, const char *labels,
 				 size_t labels_len, int64_t updated);
+bool totals_has_series(const struct family *family, const char *labels, size_t labels_len);
 /* After its buckets were filled in. */
 void totals_loaded(struct totals *totals, struct total *total);
 /* After all of its series: it goes if there is none. */

@@ -42,7 +42,7 @@ bool sink_idle(const struct sink *sink);
 bool sink_safe(const struct sink *sink);
 /* The daemon leaves: nothing waits for its time any more. */
 void sink_hurry(struct sink *sink);
-/* Nothing new is for it any more: it only lives until what it holds has left. */
+/* Nothing new is for it any more: it only lives until what it holds has left, or sink_update() takes it back. */
 void sink_retire(struct sink *sink);
 
 /* Can other options be given to one that is in use? */
