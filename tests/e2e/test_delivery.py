@@ -361,3 +361,33 @@ def test_a_resolver_that_does_not_answer(unresolved):
     began = time.monotonic()
     one.stop()
     assert time.monotonic() - began < 3
+
+
+def test_a_hundred_thousand_timers(start):
+    """
+    One flush of 1.4 million points, several times what the queue may hold: a receiver that reads gets all of them. The
+    loop answers meanwhile, and so it is with the file that is standard output.
+    """
+    timers, points = 100_000, 14  # of each timer
+    with Receiver() as receiver:
+        one = start(graphite(receiver.port, more="timeout: 10s"), "limits.timers=100000", "limits.series=200000",
+                    "internal_metrics=[]")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            for at in range(0, timers, 200):
+                payload = "\n".join(f"all.{index:05}:{index}|ms" for index in range(at, at + 200))
+                sender.sendto(payload.encode(), ("127.0.0.1", one.port))
+        assert one.ask("flush").returncode == 0
+        waited, slowest = [], 0
+        while len(receiver.whole) < timers * points and len(waited) < 500:
+            began = time.monotonic()
+            waited.append(sinks(one)[0]["metrics_waiting"])
+            slowest = max(slowest, time.monotonic() - began)
+            time.sleep(0.02)
+        wait_for(lambda: sinks(one)[0]["batches_queued"] == 0, "the last acknowledgement")
+        row = sinks(one)[0]
+        assert not row["lines_dropped"] and not row["batches_dropped"] and not row["metrics_waiting"], row
+        names = receiver.names()
+        assert len(names) == len(set(names)) == timers * points == row["lines_sent"]
+        assert any(waited) and slowest < 1, (waited[:5], slowest)
+        with open(one.stdout, "rb") as file:
+            assert file.read().count(b"\n") == timers

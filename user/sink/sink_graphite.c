@@ -25,6 +25,7 @@ struct graphite {
 	struct encoder encoder;
 	struct graphite_options options;
 	const struct format_options *names;
+	struct format_options current; /* of these, for the flush at hand */
 	struct graphite_template template;
 	struct graphite_format format;
 	struct sink_count counts[GRAPHITE_COUNTERS];
@@ -34,7 +35,8 @@ static int graphite_begin(struct encoder *encoder, const struct snapshot *snapsh
 {
 	struct graphite *graphite = (struct graphite *)encoder;
 
-	graphite_format_begin(&graphite->format, snapshot, graphite->names);
+	graphite->current = *graphite->names;
+	graphite_format_begin(&graphite->format, snapshot, &graphite->current);
 	return 0;
 }
 
