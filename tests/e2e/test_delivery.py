@@ -212,7 +212,7 @@ def test_a_full_disk_has_room_again(start, tmp_path):
         wait_for(lambda: sinks(one)[0]["spool_errors"], "the disk to be full")
         os.remove(ballast)
         wait_for(lambda: is_on_disk(sinks(one)[0]), lambda: f"all to be on disk: {sinks(one)[0]}")
-        assert "can be written again" in one.log()
+        assert one.log().count(f"the spool in {disk} can be written again") == 1, one.log()
         one.kill()
         one.start()
         with Receiver(port) as receiver:
