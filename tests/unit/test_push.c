@@ -275,6 +275,16 @@ static void test_spool(void **state)
 	assert_int_equal(stats_of(sink).batches_queued, 2);
 	assert_int_equal(stats_of(sink).bytes_spooled, 18);
 	assert_true(sink_safe(sink));
+	/* Back, it is worth waiting for; but not while it has asked to be left alone. */
+	fakes[0]->ready = fakes[0]->up = true;
+	assert_false(sink_safe(sink));
+	fakes[0]->events.ready(fakes[0]->events.context);
+	assert_non_null(fakes[0]->batch);
+	assert_false(sink_safe(sink));
+	fakes[0]->batch = NULL;
+	fakes[0]->events.lost(fakes[0]->events.context);
+	worker_finish(worker);
+	assert_true(sink_safe(sink));
 	sink_free(sink);
 	spool_free(setting->environment.spool);
 	worker_free(worker);

@@ -220,8 +220,11 @@ bool destination_is_idle(const struct destination *destination)
 
 bool destination_is_safe(const struct destination *destination)
 {
-	return outbox_is_empty(destination->outbox) ||
-	       (outbox_is_safe(destination->outbox) && !transport_is_up(destination->transport));
+	const struct transport *transport = destination->transport;
+	/* One that answered, and asked to be left alone, is up and yet does nothing for a while. */
+	bool sends = transport_is_up(transport) && (destination->batch || transport_is_ready(transport));
+
+	return outbox_is_empty(destination->outbox) || (outbox_is_safe(destination->outbox) && !sends);
 }
 
 void destination_add_stats(const struct destination *destination, struct sink_stats *stats)

@@ -43,7 +43,7 @@ void destination_hold(struct destination *destination, bool hold);
 void destination_hurry(struct destination *destination);
 
 bool destination_is_idle(const struct destination *destination);
-/* What waits is on disk, and it is not known that it could be sent instead. */
+/* What waits is on disk, is not being sent, and could not be sent at once. */
 bool destination_is_safe(const struct destination *destination);
 /* Adds to what `stats` says of the others. `connected` stays true only if this one is, too. */
 void destination_add_stats(const struct destination *destination, struct sink_stats *stats);
