@@ -344,20 +344,29 @@ def test_a_hundred_thousand_series(start):
 def unresolved(start, tmp_path):
     """A daemon with one output whose name nobody resolves, and a receiver that it reaches."""
     with deaf_resolver(tmp_path) as (prefix, server), Receiver() as good:
-        yield start(graphite("carbon.example:2003", good.port), command_prefix=prefix), good, server
+        yield start(graphite("carbon.example:2003", good.port).replace(
+            "[{", f'[{{address: "udp.example:2003", protocol: udp, {QUICK}}}, {{', 1), command_prefix=prefix), good, server
 
 
 def test_a_resolver_that_does_not_answer(unresolved):
     """Nothing waits for it: no flush, no other output, no end."""
     one, good, server = unresolved
-    assert b"\6carbon\7example" in server.recv(512).lower(), "it is asked"
+    server.settimeout(5)
+    asked = b""
+    while b"\6carbon\7example" not in asked or b"\3udp\7example" not in asked:
+        asked += server.recv(512).lower()
+    # `timeout` bounds the lookup, too.
+    for what in ("connect to graphite at carbon", "send to graphite at udp"):
+        words = f"cannot {what}.example:2003: its name cannot be looked up: no answer within 0.5 s"
+        wait_for(lambda: one.log().count(words) == 1, lambda: f"{words} in {one.log()}", 3)
     for flush in range(5):
         names = count_up(one, f"resolver{flush}", 20)
         _, seconds = timed_flush(one)
         assert seconds < 2
         good.wait_names(*names)
-    row = sinks(one)[0]
-    assert row["batches_queued"] == 5 and not row["connected"]
+    for row in sinks(one)[:2]:
+        assert row["batches_queued"] == 5 and not row["connected"]
+        assert "its name cannot be looked up" in row["last_error"]
     began = time.monotonic()
     one.stop()
     assert time.monotonic() - began < 3
