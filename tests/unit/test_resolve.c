@@ -236,11 +236,36 @@ static void test_files_change(void **state)
 	scene_close(&scene);
 }
 
+/* Given up, nothing is called back; it can be asked again, and that is answered. */
+static void test_cancelled(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	file_write("hosts", "");
+	file_write("resolv.conf", "nameserver 127.0.0.1\n");
+	scene_open(&scene);
+	scene.silent = true;
+	resolver_cancel(scene.resolver);
+	resolver_start(scene.resolver);
+	scene_wait(&scene, &scene.questions, 1);
+	resolver_cancel(scene.resolver);
+	scene_run(&scene, 20);
+	assert_int_equal(scene.answers, 0);
+	scene.silent = false;
+	resolver_start(scene.resolver);
+	scene_wait(&scene, &scene.answers, 1);
+	assert_non_null(strstr(scene.problem, "its name cannot be looked up: "));
+	assert_true(scene.questions >= 2);
+	scene_close(&scene);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_asked_twice),
 		cmocka_unit_test(test_files_change),
+		cmocka_unit_test(test_cancelled),
 	};
 
 	return cmocka_run_group_tests(tests, world_open, world_close);

@@ -184,8 +184,16 @@ static void on_timer(evutil_socket_t fd, short events, void *context)
 	(void)events;
 	if (connector->state == CONNECTING) {
 		connector_give_up(connector, -ETIMEDOUT);
+	} else if (connector->state == RESOLVING) {
+		resolver_cancel(connector->resolver);
+		snprintf(connector->error, sizeof(connector->error),
+			 "its name cannot be looked up: no answer within %g s",
+			 (double)connector->options.timeout / NS_PER_SECOND);
+		connector_failed(connector);
 	} else if (connector->state == PAUSING) {
 		connector->state = RESOLVING;
+		/* First, as it may be answered at once. */
+		timer_start(connector->timer, connector->options.timeout);
 		resolver_start(connector->resolver);
 	}
 }

@@ -181,6 +181,7 @@ static void on_resolved(void *context, struct evutil_addrinfo *addresses, const 
 	struct datagram *datagram = context;
 	int err = -EADDRNOTAVAIL;
 
+	event_del(datagram->timer);
 	for (const struct evutil_addrinfo *next = addresses; next && err; next = next->ai_next)
 		err = datagram_open(datagram, next);
 	if (addresses)
@@ -198,13 +199,21 @@ static void on_resolved(void *context, struct evutil_addrinfo *addresses, const 
 static void on_timer(evutil_socket_t fd, short events, void *context)
 {
 	struct datagram *datagram = context;
+	char problem[96];
 
 	(void)fd;
 	(void)events;
 	if (datagram->state == SENDING) {
 		datagram_burst(datagram);
+	} else if (datagram->state == RESOLVING) {
+		resolver_cancel(datagram->resolver);
+		snprintf(problem, sizeof(problem), "its name cannot be looked up: no answer within %g s",
+			 (double)datagram->options.timeout / NS_PER_SECOND);
+		on_resolved(datagram, NULL, problem);
 	} else if (datagram->state == PAUSING) {
 		datagram->state = RESOLVING;
+		/* First, as it may be answered at once. */
+		timer_start(datagram->timer, datagram->options.timeout);
 		resolver_start(datagram->resolver);
 	}
 }

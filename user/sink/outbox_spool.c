@@ -176,6 +176,7 @@ static void on_written(void *context, uint64_t row, int err)
 		outbox_make_room(outbox, 0, false);
 	else
 		outbox_evict(outbox, outbox_bytes_max(outbox), outbox_oldest(outbox));
+	outbox_tell_freed(outbox);
 }
 
 static struct entry *entry_find(struct outbox *outbox, uint64_t row)

@@ -30,6 +30,7 @@ struct resolver {
 	struct lookup *lookup; /* NULL: none runs */
 	struct evdns_getaddrinfo_request *request;
 	char host[HOST_MAX], port[PORT_MAX];
+	char problem[128];
 	void (*resolved)(void *context, struct evutil_addrinfo *addresses, const char *problem);
 	void *context;
 };
@@ -102,9 +103,9 @@ static void on_answer(int result, struct evutil_addrinfo *addresses, void *conte
 	if (resolver) {
 		resolver->lookup = NULL;
 		resolver->request = NULL;
-		resolver->resolved(resolver->context, addresses,
-				   addresses ? NULL
-					     : evutil_gai_strerror(result ? result : EVUTIL_EAI_NONAME));
+		snprintf(resolver->problem, sizeof(resolver->problem), "its name cannot be looked up: %s",
+			 evutil_gai_strerror(result ? result : EVUTIL_EAI_NONAME));
+		resolver->resolved(resolver->context, addresses, addresses ? NULL : resolver->problem);
 	} else if (addresses) {
 		evutil_freeaddrinfo(addresses);
 	}
@@ -114,11 +115,18 @@ void resolver_free(struct resolver *resolver)
 {
 	if (!resolver)
 		return;
-	if (resolver->lookup) {
-		resolver->lookup->resolver = NULL;
-		evdns_getaddrinfo_cancel(resolver->request);
-	}
+	resolver_cancel(resolver);
 	free(resolver);
+}
+
+void resolver_cancel(struct resolver *resolver)
+{
+	if (!resolver->lookup)
+		return;
+	resolver->lookup->resolver = NULL;
+	resolver->lookup = NULL;
+	evdns_getaddrinfo_cancel(resolver->request);
+	resolver->request = NULL;
 }
 
 const char *resolver_host(const struct resolver *resolver)

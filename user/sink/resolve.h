@@ -29,5 +29,7 @@ const char *resolver_host(const struct resolver *resolver);
  * with evutil_freeaddrinfo(), or with NULL and what the problem is. Numbers need no DNS.
  */
 void resolver_start(struct resolver *resolver);
+/* It has taken too long: nothing is answered any more, until the next start. */
+void resolver_cancel(struct resolver *resolver);
 
 #endif /* SINK_RESOLVE_H */

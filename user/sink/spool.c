@@ -132,6 +132,7 @@ static void on_done(struct job *base)
 		spool_tell(spool, operation);
 		operation_free(operation);
 	}
+	spool_tell_recovered(spool);
 	if (job->lost)
 		spool_tell_lost(spool);
 	spool->working = false;
@@ -187,6 +188,7 @@ static void on_tick(evutil_socket_t fd, short events, void *context)
 	(void)fd;
 	(void)events;
 	spool->deletes_failed = false;
+	spool_tell_quiet(spool);
 	if (spool->settled && ++spool->ticks % FORGET_TICKS == 0)
 		spool_forget(spool, false);
 	if (spool->shrinkable && (shrink = operation_new(OPERATION_SHRINK, NULL, 0))) {

@@ -1,25 +1,80 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 /*
  * What became of operations is told to the clients, and to the log what concerns all of them: a
- * disk that cannot be written is complained about once, by whichever batch finds out first.
+ * disk that cannot be written is complained about once, by whichever batch finds out first. On a
+ * full disk small batches may find room where large ones do not: that is no end of it.
  */
 #include <inttypes.h>
 #include "lib/log.h"
 #include "sink/spool_internal.h"
 
-static void spool_tell_write(struct spool *spool, const struct operation *operation)
+static bool has_failed(const struct trouble *trouble, uint64_t row)
 {
-	const struct spool_client *client = operation->client;
-	/* A database that was set aside has a sentence of its own. */
-	const bool complain = operation->err && !spool->current.lost;
+	for (size_t i = 0; i < trouble->count; i++)
+		if (trouble->rows[i] == row)
+			return true;
+	return false;
+}
 
-	if (complain && !spool->complained)
+static void spool_note_failure(struct spool *spool, uint64_t row)
+{
+	struct trouble *trouble = &spool->trouble;
+
+	if (!spool->complained)
 		log_warning(
 			"cannot write to the spool in %s: %s; what cannot be sent waits in memory only, until it can be written again",
 			spool->directory, spool->current.problem);
-	else if (!operation->err && spool->complained)
-		log_info("the spool in %s can be written again", spool->directory);
-	spool->complained = complain;
+	spool->complained = true;
+	trouble->failed = trouble->failing = true;
+	if (trouble->count < FAILED_ROWS_MAX && !has_failed(trouble, row))
+		trouble->rows[trouble->count++] = row;
+}
+
+static void spool_recover(struct spool *spool)
+{
+	log_info("the spool in %s can be written again", spool->directory);
+	spool->complained = false;
+	spool->trouble = (struct trouble){};
+}
+
+void spool_tell_recovered(struct spool *spool)
+{
+	struct trouble *trouble = &spool->trouble;
+	const struct operation *next = TAILQ_FIRST(&spool->pending);
+
+	/* A database that was set aside has a sentence of its own. */
+	if (spool->current.lost) {
+		spool->complained = false;
+		*trouble = (struct trouble){};
+	}
+	/* What is tried again together is judged together, be it several jobs. */
+	if (next && next->kind == OPERATION_WRITE)
+		return;
+	if (spool->complained && trouble->healed && !trouble->failed)
+		spool_recover(spool);
+	trouble->failed = trouble->healed = false;
+}
+
+/* Those that failed may all have been sent, or dropped. */
+void spool_tell_quiet(struct spool *spool)
+{
+	struct trouble *trouble = &spool->trouble;
+
+	if (spool->complained && trouble->storing && !trouble->failing)
+		spool_recover(spool);
+	trouble->storing = trouble->failing = false;
+}
+
+static void spool_tell_write(struct spool *spool, const struct operation *operation)
+{
+	const struct spool_client *client = operation->client;
+
+	if (!operation->err) {
+		spool->trouble.storing = true;
+		spool->trouble.healed |= has_failed(&spool->trouble, operation->row);
+	} else if (!spool->current.lost) {
+		spool_note_failure(spool, operation->row);
+	}
 	if (!client->gone)
 		client->events.written(client->events.context, operation->row, operation->err);
 	else if (operation->err)
