@@ -494,6 +494,35 @@ static void test_disk_refuses(void **state)
 	outbox_free(outbox);
 }
 
+static void test_what_cannot_be_kept_is_counted(void **state)
+{
+	struct outbox *outbox = outbox_of((struct queue_options){ .memory = 400, .disk = 50 });
+	struct rlimit before, none = {};
+	struct spool_stats lost;
+
+	(void)state;
+	settle();
+	/* Larger than what disk may hold. */
+	add_urgent(outbox, 'a', 100);
+	outbox_free(outbox);
+	spool_stats(spool, &lost);
+	assert_int_equal(lost.batches_dropped, 1);
+	assert_int_equal(lost.points_dropped, 100);
+	/* Not written, and nobody is there any more to have it back. */
+	outbox = outbox_of((struct queue_options){ .memory = 400, .disk = PLENTY });
+	settle();
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	none.rlim_max = before.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	add(outbox, 'b', 30);
+	outbox_free(outbox);
+	settle();
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	spool_stats(spool, &lost);
+	assert_int_equal(lost.batches_dropped, 2);
+	assert_int_equal(lost.points_dropped, 130);
+}
+
 /* What memory has of a file that was set aside is written to the new one; the rest is counted. */
 static void test_spool_is_lost(void **state)
 {
@@ -639,6 +668,7 @@ int main(void)
 		SPOOLED(test_oldest_goes_from_disk),
 		SPOOLED(test_clocks),
 		SPOOLED(test_disk_refuses),
+		SPOOLED(test_what_cannot_be_kept_is_counted),
 		SPOOLED(test_spool_is_lost),
 		SPOOLED(test_nothing_is_lost),
 	};

@@ -363,4 +363,5 @@ bool outbox_is_safe(const struct outbox *outbox)
 void outbox_stats(const struct outbox *outbox, struct outbox_stats *stats)
 {
 	*stats = outbox->stats;
+	stats->in_memory_only = !outbox->client;
 }

@@ -5,6 +5,7 @@
  * is, with the limit that it has.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <event2/event.h>
 #include "lib/clock.h"
@@ -305,9 +306,31 @@ int outbox_attach(struct outbox *outbox)
 	return outbox->client ? 0 : -ENOMEM;
 }
 
+/* What does not go to disk in any way: it is larger than queue.disk, or memory has run out. */
+static void outbox_lose(struct outbox *outbox)
+{
+	const struct entry *entry;
+	uint64_t batches = 0, points = 0;
+
+	TAILQ_FOREACH(entry, &outbox->unsaved, beside)
+	{
+		batches++;
+		points += entry->points;
+	}
+	if (!batches)
+		return;
+	log_warning(
+		"%" PRIu64 " batches (%" PRIu64
+		" points) for %s cannot be kept on disk, and are dropped: the output ends; see queue.disk",
+		batches, points, outbox->options.what);
+	spool_lose(outbox->client, batches, points);
+}
+
 void outbox_detach(struct outbox *outbox)
 {
 	outbox_save(outbox);
+	if (outbox->client)
+		outbox_lose(outbox);
 	spool_detach(outbox->client);
 	outbox->client = NULL;
 	if (outbox->saving)

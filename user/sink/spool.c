@@ -255,17 +255,27 @@ struct spool *spool_new(struct worker *worker, const char *directory, struct err
 	return spool;
 }
 
-void spool_free(struct spool *spool)
+bool spool_free_until(struct spool *spool, int64_t until)
 {
 	if (!spool)
-		return;
+		return true;
 	spool->deletes_failed = false;
 	spool_kick(spool);
-	worker_finish(spool->worker);
+	if (!worker_finish_until(spool->worker, until)) {
+		spool_tell_left(spool);
+		event_free(spool->tick);
+		return false;
+	}
 	if (spool->batches_lost)
 		log_error("%" PRIu64 " batches could not be written to the spool in %s, and are lost",
 			  spool->batches_lost, spool->directory);
 	spool_release(spool);
+	return true;
+}
+
+void spool_free(struct spool *spool)
+{
+	spool_free_until(spool, INT64_MAX);
 }
 
 void spool_settle(struct spool *spool, int64_t max_age)

@@ -93,6 +93,8 @@ void spool_job_work(struct job *job);
 
 /* In the loop: what became of one operation, whose batch may be taken over. */
 void spool_tell(struct spool *spool, struct operation *operation);
+/* To the log: what is not written, as the disk hangs. */
+void spool_tell_left(const struct spool *spool);
 /* To all clients: no row is there any more. */
 void spool_tell_lost(struct spool *spool);
 

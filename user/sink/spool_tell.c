@@ -7,6 +7,33 @@
 #include "lib/log.h"
 #include "sink/spool_internal.h"
 
+void spool_lose(struct spool_client *client, uint64_t batches, uint64_t points)
+{
+	client->spool->stats.batches_dropped += batches;
+	client->spool->stats.points_dropped += points;
+	client->spool->batches_lost += batches;
+}
+
+static size_t writes_count(const struct operation_list *list)
+{
+	const struct operation *operation;
+	size_t count = 0;
+
+	TAILQ_FOREACH(operation, list, next)
+	count += operation->kind == OPERATION_WRITE;
+	return count;
+}
+
+void spool_tell_left(const struct spool *spool)
+{
+	/* The worker changes neither the list that it has, nor what is to be done. */
+	const size_t batches = writes_count(&spool->current.operations) + writes_count(&spool->pending);
+
+	log_error(
+		"left without waiting for the disk: %zu batches were not written to the spool in %s in time, and are lost",
+		batches, spool->directory);
+}
+
 static void spool_tell_write(struct spool *spool, const struct operation *operation)
 {
 	const struct spool_client *client = operation->client;
@@ -23,7 +50,7 @@ static void spool_tell_write(struct spool *spool, const struct operation *operat
 	if (!client->gone)
 		client->events.written(client->events.context, operation->row, operation->err);
 	else if (operation->err)
-		spool->batches_lost++;
+		spool_lose(operation->client, 1, operation->batch->points);
 }
 
 static void spool_tell_forgotten(struct spool *spool, const struct operation *operation)
