@@ -127,13 +127,16 @@ static void on_done(struct job *base)
 	job_keep_deletes(spool);
 	if (job->notice)
 		log_error("%s", job->error.text);
+	/* In the order in which it was done: what is written after the loss is in the new file. */
+	if (job->deletes_lost)
+		spool_tell_lost(spool);
 	while ((operation = TAILQ_FIRST(&job->operations))) {
 		TAILQ_REMOVE(&job->operations, operation, next);
 		spool_tell(spool, operation);
+		if (operation->lost)
+			spool_tell_lost(spool);
 		operation_free(operation);
 	}
-	if (job->lost)
-		spool_tell_lost(spool);
 	spool->working = false;
 	spool_kick(spool);
 }

@@ -35,7 +35,7 @@ struct spool_events {
 	void (*written)(void *context, uint64_t row, int err);
 	/* The batch, to be released; or NULL: -EBADMSG or -ENOENT, it is damaged or not there; or what may pass. */
 	void (*read)(void *context, uint64_t row, struct batch *batch, int err);
-	/* The database was set aside: no row is there any more but those that will yet be written. */
+	/* The database was set aside: no row is there any more of which it was told before. */
 	void (*lost)(void *context);
 	void *context;
 };

@@ -37,7 +37,8 @@ struct operation {
 	uint64_t row;
 	struct batch *batch;
 	int err;
-	struct spool_row *rows;	     /* found by LIST */
+	bool lost;		/* the database was set aside: what was told before is not there any more */
+	struct spool_row *rows; /* found by LIST */
 	struct forgotten *forgotten; /* found by FORGET, FORGOTTEN_MAX */
 	size_t count;		     /* of these */
 	char **known;		     /* to FORGET */
@@ -62,8 +63,9 @@ struct spool_job {
 	struct row_numbers deletes;
 	struct operation_list operations;
 	int delete_error;
-	bool lost;   /* the database was set aside */
-	bool notice; /* with this sentence */
+	bool lost;	   /* the database was set aside, by the operation at hand */
+	bool deletes_lost; /* or by the deletions */
+	bool notice;	   /* with this sentence */
 	struct error error;
 	char problem[160]; /* why the last write failed */
 };

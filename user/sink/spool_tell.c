@@ -3,6 +3,7 @@
  * What became of operations is told to the clients, and to the log what concerns all of them: a
  * disk that cannot be written is complained about once, by whichever batch finds out first.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include "lib/log.h"
 #include "sink/spool_internal.h"
@@ -38,7 +39,7 @@ static void spool_tell_write(struct spool *spool, const struct operation *operat
 {
 	const struct spool_client *client = operation->client;
 	/* A database that was set aside has a sentence of its own. */
-	const bool complain = operation->err && !spool->current.lost;
+	const bool complain = operation->err && operation->err != -EUCLEAN;
 
 	if (complain && !spool->complained)
 		log_warning(
