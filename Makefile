@@ -170,6 +170,8 @@ $(OUTPUT)/tests/%.o: tests/%.c $(OUTPUT)/flags
 	$(Q)$(CC) $(USER_FLAGS) $(CFLAGS) $(lib_cflags) -Itests/unit \
 		$(if $(filter bpf/% bench/%,$*),-I$(OUTPUT) -I$(OUTPUT)/tests/bpf) -I$(OUTPUT)/proto -MMD -MP -c $< -o $@
 
+# Its memory runs out when it says so.
+$(OUTPUT)/tests/unit/test_outbox: LDFLAGS += -Wl,--wrap=calloc
 $(C_TESTS): %: %.o $(LIBRARY_OBJECTS)
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(lib_ldlibs) -lcmocka -o $@

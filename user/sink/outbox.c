@@ -221,6 +221,7 @@ static void on_aging(evutil_socket_t fd, short events, void *context)
 	outbox_expire(outbox);
 	if (!TAILQ_EMPTY(&outbox->list))
 		event_add(outbox->aging, &aging_interval);
+	outbox_go_on(outbox);
 }
 
 struct outbox *outbox_new(struct event_base *base, const struct outbox_options *options, struct error *error)
@@ -328,6 +329,14 @@ void outbox_tell(struct outbox *outbox)
 	outbox->wanted = false;
 	if (outbox->options.available)
 		outbox->options.available(outbox->options.context);
+}
+
+void outbox_go_on(struct outbox *outbox)
+{
+	if (!outbox->wanted || outbox->finding)
+		return;
+	outbox_read_ahead(outbox);
+	outbox_tell(outbox);
 }
 
 void outbox_delivered(struct outbox *outbox)

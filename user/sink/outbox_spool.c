@@ -210,6 +210,8 @@ static void on_read(void *context, uint64_t row, struct batch *batch, int err)
 
 	if (!entry || !entry->reading) {
 		batch_release(batch);
+		/* It grew too old while it was read, and was the one that somebody waits for. */
+		outbox_go_on(outbox);
 		return;
 	}
 	entry->reading = false;
@@ -225,6 +227,20 @@ static void on_read(void *context, uint64_t row, struct batch *batch, int err)
 			entry_read_failed(outbox, entry, err);
 	}
 	outbox_tell(outbox);
+}
+
+/* The older ones, which there is no memory to list. */
+static void found_lose(struct outbox *outbox, const struct spool_row *rows, size_t count)
+{
+	uint64_t points = 0;
+
+	for (size_t i = 0; i < count; i++)
+		points += rows[i].points;
+	outbox->stats.spool_errors += count;
+	log_error(
+		"cannot list %zu batches (%" PRIu64
+		" points) that the spool holds for %s: out of memory; they are kept there until the next start",
+		count, points, outbox->options.what);
 }
 
 /*
@@ -248,8 +264,10 @@ static void on_found(void *context, const struct spool_row *rows, size_t count, 
 	while (count--) {
 		struct entry *entry = calloc(1, sizeof(*entry));
 
-		if (!entry)
+		if (!entry) {
+			found_lose(outbox, rows, count + 1);
 			break;
+		}
 		created = rows[count].created > 0 ? rows[count].created : 0;
 		if (up - (now - created) < born)
 			born = up - (now - created);
