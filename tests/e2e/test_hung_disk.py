@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from carbon import FakeCarbon
 from daemon import Daemon, free_port, send, wait_for
 from faults import HungDisk, is_on_disk
 
@@ -22,8 +23,9 @@ def one(tmp_path, hook):
     daemon.kill()
 
 
-def configure(one, path, queue="memory: 64KiB"):
-    graphite = f'{{address: "127.0.0.1:{free_port(socket.SOCK_STREAM)}", queue: {{{queue}}}}}'
+def configure(one, path, port=None):
+    port = port or free_port(socket.SOCK_STREAM)
+    graphite = f'{{address: "127.0.0.1:{port}", queue: {{memory: 64KiB}}, retry: {{max: 100ms}}}}'
     outputs = {"graphite": f"[{graphite}]"}
     if path:
         outputs["file"] = f"[{{path: {path}}}]"
@@ -90,3 +92,23 @@ def test_leaves_in_time(what, times, one, tmp_path):
     assert took < (SECONDS if len(times) == 2 else 3 * SECONDS), one.log()
     assert "undelivered" in one.log(), one.log()
     assert ("not written to the spool" in one.log()) == (what == "spool.db"), one.log()
+
+
+def test_told_twice_while_what_has_left_is_deleted(one, tmp_path):
+    """There is nothing to wait for but the disk, and it hangs: the second signal is heard all the same."""
+    disk = HungDisk(tmp_path, "spool.db")
+    one.prefix = disk.prefix
+    one.settings.append("shutdown_timeout=60s")
+    port = free_port(socket.SOCK_STREAM)
+    configure(one, None, port)
+    one.start()
+    send("sendto", "hung:1|c", port=one.port)
+    one.flush()
+    wait_for(lambda: sink(one, "graphite")["bytes_spooled"], "the spool")
+    disk.hang()
+    carbon = FakeCarbon(port)
+    try:
+        wait_for(lambda: not sink(one, "graphite")["batches_queued"], "an empty queue")
+        assert leave(one, 0, .2) < SECONDS, one.log()
+    finally:
+        carbon.stop()

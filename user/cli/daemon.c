@@ -125,10 +125,11 @@ static void daemon_on_drain(evutil_socket_t fd, short what, void *context)
 {
 	struct daemon *daemon = context;
 	bool idle = outputs_idle(&daemon->outputs), safe = outputs_safe(&daemon->outputs);
+	bool done = (idle || safe) && outputs_saved(&daemon->outputs);
 
 	(void)fd;
 	(void)what;
-	if (!idle && !safe && clock_read(CLOCK_MONOTONIC) < daemon->leave_until) {
+	if (!done && clock_read(CLOCK_MONOTONIC) < daemon->leave_until) {
 		event_after(daemon->drain, DRAIN_POLL_NS);
 		return;
 	}

@@ -282,6 +282,11 @@ bool outputs_safe(const struct outputs *outputs)
 	return true;
 }
 
+bool outputs_saved(const struct outputs *outputs)
+{
+	return !outputs->spool || spool_is_idle(outputs->spool);
+}
+
 void outputs_hurry(struct outputs *outputs)
 {
 	for (struct output *output = outputs->first; output; output = output->next)

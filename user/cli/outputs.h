@@ -61,6 +61,8 @@ bool outputs_want_buckets(const struct config *config);
 /* True when everything delivered has left; or when what has not is safe on disk. */
 bool outputs_idle(const struct outputs *outputs);
 bool outputs_safe(const struct outputs *outputs);
+/* True when the spool has nothing more to do. */
+bool outputs_saved(const struct outputs *outputs);
 /* The daemon leaves: nothing waits for its time any more. */
 void outputs_hurry(struct outputs *outputs);
 /* Bytes that have not left, and of these, those that are safe on disk for the next daemon. */

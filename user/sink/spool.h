@@ -49,8 +49,10 @@ struct spool_stats {
 struct spool *spool_new(struct worker *worker, const char *directory, struct error *error);
 /* After all clients have left. Blocks until what was to be written is written. Safe on NULL. */
 void spool_free(struct spool *spool);
+/* Nothing is with the disk, or waits for it: spool_free() has hardly anything to do. */
+bool spool_is_idle(const struct spool *spool);
 /*
- * The same if that is done by `until` (CLOCK_MONOTONIC). False: the disk hangs, and what was to be written is
+ * spool_free(), if that is done by `until` (CLOCK_MONOTONIC). False: the disk hangs, and what was to be written is
  * lost, which is logged; the spool stays, as the worker has it, which is to be freed by the same time.
  */
 bool spool_free_until(struct spool *spool, int64_t until);

@@ -25,6 +25,11 @@ static size_t writes_count(const struct operation_list *list)
 	return count;
 }
 
+bool spool_is_idle(const struct spool *spool)
+{
+	return !spool->working && TAILQ_EMPTY(&spool->pending) && TAILQ_EMPTY(&spool->reads);
+}
+
 void spool_tell_left(const struct spool *spool)
 {
 	/* The worker changes neither the list that it has, nor what is to be done. */
