@@ -94,6 +94,21 @@ def test_leaves_in_time(what, times, one, tmp_path):
     assert ("not written to the spool" in one.log()) == (what == "spool.db"), one.log()
 
 
+def test_prometheus(one, tmp_path):
+    """A reload takes it away while its totals are being written: they are given up soon, with a message."""
+    disk = HungDisk(tmp_path, "prometheus.db")
+    one.prefix = disk.prefix
+    one.config.write_text(f"outputs: {{prometheus: {{listen: '127.0.0.1:{free_port(socket.SOCK_STREAM)}'}}}}\n")
+    one.start()
+    disk.hang()
+    send("sendto", "hung:1|c", port=one.port)
+    one.flush()
+    one.config.write_text("")
+    assert one.ask("reload").returncode == 0
+    wait_for(lambda: one.flush() and "1 flushes were not added to Prometheus" in one.log(), one.log)
+    assert leave(one, 0) < SECONDS
+
+
 def test_told_twice_while_what_has_left_is_deleted(one, tmp_path):
     """There is nothing to wait for but the disk, and it hangs: the second signal is heard all the same."""
     disk = HungDisk(tmp_path, "spool.db")

@@ -283,8 +283,12 @@ void prometheus_count_free(struct prometheus_count *count)
 		return;
 	count->leaving = true;
 	/* A disk that hangs keeps what it has. */
-	if (!worker_free_until(count->worker, clock_read(CLOCK_MONOTONIC) + LEAVE_NS))
+	if (!worker_free_until(count->worker, clock_read(CLOCK_MONOTONIC) + LEAVE_NS)) {
+		log_error(
+			"left without waiting for the disk: %zu flushes were not added to Prometheus's totals in %s in time, and are lost",
+			count->stats.flushes_waiting, count->state_dir);
 		return;
+	}
 	prometheus_file_close(count->file);
 	totals_free(count->totals);
 	free(count);
