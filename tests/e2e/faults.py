@@ -214,4 +214,4 @@ def sinks(daemon, kind="graphite"):
 
 def is_on_disk(row):
     """All that waits for this sink would outlive the daemon."""
-    return row["bytes_spooled"] >= row["bytes_queued"]
+    return row["bytes_spooled"] >= row["bytes_queued"] and not row["metrics_waiting"]

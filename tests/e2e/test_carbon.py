@@ -4,6 +4,7 @@
 And what goes wrong with a carbon: it is not there, it comes late, it hangs up in a batch.
 """
 import json
+import os
 import socket
 import statistics
 
@@ -77,6 +78,28 @@ def test_histogram_percentiles_are_within_bounds(carbon, start):
         assert carbon.wait_stored(f"stats.timers.buckets.upper_{percent}") == [pytest.approx(exact, rel=0.006)]
     assert carbon.stored("stats.timers.buckets.count") == [300]
     assert carbon.stored("stats.timers.buckets.upper") == [pytest.approx(durations[-1], abs=1e-6)]
+
+
+@pytest.mark.parametrize("protocol", ["plaintext", "pickle"])
+def test_names_too_long_for_a_file(carbon, start, protocol):
+    """What carbon has no file name for is left out and counted; what it just has is stored."""
+    port = carbon.pickle if protocol == "pickle" else carbon.port
+    one = start(f'outputs.graphite=[{{address: "127.0.0.1:{port}", protocol: {protocol}}}]')
+    word = protocol[0]
+    stored = [word * 251, word * 255 + ".in", ".".join([word * 99] * 39)]
+    too_long = [word * 252, word * 256 + ".in", ".".join([word * 99] * 40)]
+    for name in stored + too_long:
+        send("sendto", f"{name}:1|g", port=one.port)
+    send("sendto", f"{word}.last:1|g", port=one.port)
+    one.flush()
+    carbon.wait_stored(f"stats.gauges.{word}.last")
+    for name in stored:
+        assert carbon.wait_stored(f"stats.gauges.{name}") == [1]
+    row = next(row for row in json.loads(one.ask("status", "--json").stdout)["sinks"] if row["kind"] == "graphite")
+    assert row["counts"]["names_too_long"] == 3 and not row["counts"]["lines_too_long"]
+    assert one.log().count("carbon has no file for it") == 1
+    with open(os.path.join(carbon.folder, "output"), encoding="utf-8", errors="replace") as log:
+        assert "File name too long" not in log.read()
 
 
 def test_ledger_is_exported(carbon, start):

@@ -212,7 +212,7 @@ def test_a_full_disk_has_room_again(start, tmp_path):
         wait_for(lambda: sinks(one)[0]["spool_errors"], "the disk to be full")
         os.remove(ballast)
         wait_for(lambda: is_on_disk(sinks(one)[0]), lambda: f"all to be on disk: {sinks(one)[0]}")
-        assert "can be written again" in one.log()
+        assert one.log().count(f"the spool in {disk} can be written again") == 1, one.log()
         one.kill()
         one.start()
         with Receiver(port) as receiver:
@@ -372,20 +372,59 @@ def test_a_hundred_thousand_series(start):
 def unresolved(start, tmp_path):
     """A daemon with one output whose name nobody resolves, and a receiver that it reaches."""
     with deaf_resolver(tmp_path) as (prefix, server), Receiver() as good:
-        yield start(graphite("carbon.example:2003", good.port), command_prefix=prefix), good, server
+        yield start(graphite("carbon.example:2003", good.port).replace(
+            "[{", f'[{{address: "udp.example:2003", protocol: udp, {QUICK}}}, {{', 1), command_prefix=prefix), good, server
 
 
 def test_a_resolver_that_does_not_answer(unresolved):
     """Nothing waits for it: no flush, no other output, no end."""
     one, good, server = unresolved
-    assert b"\6carbon\7example" in server.recv(512).lower(), "it is asked"
+    server.settimeout(5)
+    asked = b""
+    while b"\6carbon\7example" not in asked or b"\3udp\7example" not in asked:
+        asked += server.recv(512).lower()
+    # `timeout` bounds the lookup, too.
+    for what in ("connect to graphite at carbon", "send to graphite at udp"):
+        words = f"cannot {what}.example:2003: its name cannot be looked up: no answer within 0.5 s"
+        wait_for(lambda: one.log().count(words) == 1, lambda: f"{words} in {one.log()}", 3)
     for flush in range(5):
         names = count_up(one, f"resolver{flush}", 20)
         _, seconds = timed_flush(one)
         assert seconds < 2
         good.wait_names(*names)
-    row = sinks(one)[0]
-    assert row["batches_queued"] == 5 and not row["connected"]
+    for row in sinks(one)[:2]:
+        assert row["batches_queued"] == 5 and not row["connected"]
+        assert "its name cannot be looked up" in row["last_error"]
     began = time.monotonic()
     one.stop()
     assert time.monotonic() - began < 3
+
+
+def test_a_hundred_thousand_timers(start):
+    """
+    One flush of 1.4 million points, several times what the queue may hold: a receiver that reads gets all of them. The
+    loop answers meanwhile, and so it is with the file that is standard output.
+    """
+    timers, points = 100_000, 14  # of each timer
+    with Receiver() as receiver:
+        one = start(graphite(receiver.port, more="timeout: 10s"), "limits.timers=100000", "limits.series=200000",
+                    "internal_metrics=[]")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            for at in range(0, timers, 200):
+                payload = "\n".join(f"all.{index:05}:{index}|ms" for index in range(at, at + 200))
+                sender.sendto(payload.encode(), ("127.0.0.1", one.port))
+        assert one.ask("flush").returncode == 0
+        waited, slowest = [], 0
+        while len(receiver.whole) < timers * points and len(waited) < 500:
+            began = time.monotonic()
+            waited.append(sinks(one)[0]["metrics_waiting"])
+            slowest = max(slowest, time.monotonic() - began)
+            time.sleep(0.02)
+        wait_for(lambda: sinks(one)[0]["batches_queued"] == 0, "the last acknowledgement")
+        row = sinks(one)[0]
+        assert not row["lines_dropped"] and not row["batches_dropped"] and not row["metrics_waiting"], row
+        names = receiver.names()
+        assert len(names) == len(set(names)) == timers * points == row["lines_sent"]
+        assert any(waited) and slowest < 1, (waited[:5], slowest)
+        with open(one.stdout, "rb") as file:
+            assert file.read().count(b"\n") == timers

@@ -309,6 +309,17 @@ def test_file_that_cannot_be_written(tmp_path, start):
     assert window.count("sinks.file.write_errors") >= 1 or one.flush().count("sinks.file.write_errors") >= 1
 
 
+def test_file_takes_a_large_flush(tmp_path, start):
+    """One flush of more than may wait is written all the same."""
+    path = tmp_path / "out.jsonl"
+    one = start(f"outputs.file=[{{path: {path}, queue: {{memory: 64KiB}}}}]", "internal_metrics=[]")
+    for part in range(15):
+        send("sendto", "\n".join(f"large.{part}.{index}:1|c" for index in range(100)), port=one.port)
+    assert len(one.flush().metrics) == 1500
+    wait_for(lambda: path.exists() and path.read_bytes().count(b"\n") == 1500, "the file")
+    assert path.stat().st_size > 1 << 16
+
+
 EVERYTHING = """counted:3|c|@0.5
 depth:-4.5|g
 page:320|ms|#env:prod

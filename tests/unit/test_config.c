@@ -366,7 +366,8 @@ static const struct {
 	{ "outputs: {graphite: [{address: 'h:1'}, {adress: 'h:2'}]}", NULL,
 	  ":1: outputs.graphite[1].adress: unknown key; the nearest known key is outputs.graphite[1].address" },
 	{ "outputs: {graphite: [{address: 'h:1'}, {address: 'h:1'}]}", NULL,
-	  ":1: outputs.graphite: h:1 stands here twice" },
+	  ":1: outputs.graphite: h:1 stands here twice: let one output have the filters of both, or name the host "
+	  "in another way (localhost, 127.0.0.1), as outputs to one address would share what waits on disk" },
 	{ "outputs: {graphite: [{address: 'h:1', queue: {memory: 1kb}}]}", NULL,
 	  ":1: outputs.graphite[0].queue.memory: '1kb' is not a size: a number of bytes, or with KiB, MiB or GiB" },
 	{ "outputs: {graphite: [{address: 'h:1', queue: {memory: 1KiB}}]}", NULL,

@@ -13,6 +13,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <cmocka.h>
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "sink/batch.h"
 #include "sink/datagram.h"
@@ -61,11 +62,13 @@ static int receiver_open(char address[32])
 	return fd;
 }
 
-static void told_open(struct told *told, const char *address)
+#define PAUSE 200000000 /* nanoseconds */
+
+static void told_open(struct told *told, const char *address, int64_t pause)
 {
 	const struct transport_events events = { on_ready, on_sent, on_lost, NULL, on_refused, told };
 	const struct connection_options options = {
-		.what = "graphite", .address = address, .retry_min = 1000000, .retry_max = 10000000
+		.what = "graphite", .address = address, .retry_min = pause, .retry_max = pause
 	};
 	struct error error = {};
 
@@ -121,7 +124,7 @@ static void test_cuts(void **state)
 	ssize_t got;
 
 	(void)state;
-	told_open(&told, address);
+	told_open(&told, address, 1000000);
 	for (int i = 0; i < LINES; i++) {
 		snprintf(line, sizeof(line), "stats.gauges.name.%d %d 1700000000\n", i, i);
 		text_add_string(&text, line);
@@ -152,7 +155,7 @@ static void test_line_too_long(void **state)
 	struct told told;
 
 	(void)state;
-	told_open(&told, address);
+	told_open(&told, address, 1000000);
 	memset(long_line, 'a', sizeof(long_line));
 	text_add_string(&text, "before\n");
 	text_add(&text, long_line, sizeof(long_line));
@@ -178,7 +181,7 @@ static void test_nobody_listens(void **state)
 
 	(void)state;
 	close(fd);
-	told_open(&told, address);
+	told_open(&told, address, 1000000);
 	for (int i = 0; i < 100; i++)
 		text_add_string(&text, "stats.gauges.of.some.forty.bytes.or.so 1 1700000000\n");
 	told_send(&told, &text);
@@ -194,12 +197,43 @@ static void test_nobody_listens(void **state)
 	text_release(&text);
 }
 
+/* Pauses differ by chance: of twelve at least one is clearly shorter than the longest. */
+static void test_pauses_differ(void **state)
+{
+	char address[32];
+	struct text text = {};
+	struct told told;
+	int fd = receiver_open(address);
+	int64_t shortest = INT64_MAX;
+
+	(void)state;
+	close(fd);
+	told_open(&told, address, PAUSE);
+	for (int i = 0; i < 100; i++)
+		text_add_string(&text, "stats.gauges.of.some.forty.bytes.or.so 1 1700000000\n");
+	for (int i = 0; i < 12 && shortest > PAUSE * 8 / 10; i++) {
+		int64_t began, took;
+
+		told_send(&told, &text);
+		began = clock_read(CLOCK_MONOTONIC);
+		while (!transport_is_ready(told.transport))
+			event_base_loop(told.base, EVLOOP_ONCE);
+		took = clock_read(CLOCK_MONOTONIC) - began;
+		assert_true(took > PAUSE * 4 / 10);
+		shortest = took < shortest ? took : shortest;
+	}
+	assert_true(shortest <= PAUSE * 8 / 10);
+	told_close(&told);
+	text_release(&text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cuts),
 		cmocka_unit_test(test_line_too_long),
 		cmocka_unit_test(test_nobody_listens),
+		cmocka_unit_test(test_pauses_differ),
 	};
 
 	log_set_level(LOG_LEVEL_ERROR);

@@ -221,22 +221,25 @@ static struct sink_stats stats_of(const struct sink *sink)
 /* One snapshot of `count` gauges "name.0" ... */
 static void deliver(struct sink *sink, const char *name, size_t count)
 {
-	struct metric *metrics = calloc(count, sizeof(*metrics));
-	char(*names)[64] = calloc(count, sizeof(*names));
-	struct snapshot snapshot = {
-		.timestamp = 1700000000, .seconds = 1, .metrics = metrics, .count = count
-	};
+	const size_t name_bytes = 64;
+	void *room;
+	struct snapshot *snapshot =
+		snapshot_derive(NULL, count * (sizeof(struct metric) + name_bytes), &room);
+	struct metric *metrics = room;
+	char *text = (char *)(metrics + count);
 
-	assert_true(metrics && names);
-	for (size_t i = 0; i < count; i++) {
-		snprintf(names[i], sizeof(names[i]), "%s.%zu", name, i);
-		metrics[i] = (struct metric){
-			.type = METRIC_GAUGE, .name = names[i], .tags = "", .gauge = (double)i
-		};
+	assert_non_null(snapshot);
+	for (size_t i = 0; i < count; i++, text += name_bytes) {
+		snprintf(text, name_bytes, "%s.%zu", name, i);
+		metrics[i] =
+			(struct metric){ .type = METRIC_GAUGE, .name = text, .tags = "", .gauge = (double)i };
 	}
-	sink_deliver(sink, &snapshot);
-	free(metrics);
-	free(names);
+	snapshot->timestamp = 1700000000;
+	snapshot->seconds = 1;
+	snapshot->metrics = metrics;
+	snapshot->count = count;
+	sink_deliver(sink, snapshot);
+	snapshot_free(snapshot);
 }
 
 static int setup(void **state)

@@ -224,12 +224,52 @@ static void test_line_limit(void **state)
 	graphite_format_release(&format);
 }
 
+/* What carbon has no file name for is left out, by text and by pickle; but by its tags it finds one. */
+static void test_file_names(void **state)
+{
+	static const struct {
+		size_t folder, folders, name; /* bytes of components, and how many of the first */
+		const char *tags;
+		bool is_storable;
+	} paths[] = {
+		{ 1, 1, 251, "", true },    { 1, 1, 252, "", false },	{ 255, 1, 1, "", true },
+		{ 256, 1, 1, "", false },   { 1, 1, 252, "a=b", true }, { 256, 1, 1, "a=b", true },
+		{ 99, 38, 99, "", true },   { 99, 40, 1, "", false },	{ 99, 40, 1, "a=b", true },
+		{ 255, 10, 251, "", true },
+	};
+	const struct snapshot snapshot = { .timestamp = 1700000000 };
+
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof(paths) / sizeof(*paths); i++) {
+		struct graphite_format format = { .for_files = true, .pickle = i % 2 };
+		struct metric metric = { .type = METRIC_GAUGE, .tags = paths[i / 2].tags };
+		char name[8192], *at = name;
+		struct text text = {};
+
+		for (size_t j = 0; j < paths[i / 2].folders; j++) {
+			memset(at, 'f', paths[i / 2].folder);
+			at += paths[i / 2].folder;
+			*at++ = '.';
+		}
+		memset(at, 'n', paths[i / 2].name);
+		at[paths[i / 2].name] = '\0';
+		metric.name = name;
+		graphite_format_begin(&format, &snapshot, &format_defaults);
+		graphite_format_metric(&format, &snapshot, &metric, &text);
+		assert_int_equal(format.points, paths[i / 2].is_storable);
+		assert_int_equal(format.no_file, !paths[i / 2].is_storable);
+		assert_int_equal(text.len > 0, paths[i / 2].is_storable);
+		text_release(&text);
+		graphite_format_release(&format);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_expands),	   cmocka_unit_test(test_refuses),
 		cmocka_unit_test(test_pickle),	   cmocka_unit_test(test_large_pickles),
-		cmocka_unit_test(test_line_limit),
+		cmocka_unit_test(test_line_limit), cmocka_unit_test(test_file_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,6 +40,7 @@ struct told {
 	size_t found, lists;
 	uint64_t written[ROWS_MAX];
 	size_t written_count, failed;
+	uint64_t failed_row; /* the first */
 	struct batch *batch; /* read last */
 	int err;	     /* told last */
 	unsigned int lost;
@@ -67,9 +68,9 @@ static void on_written(void *context, uint64_t row, int err)
 	ssize_t written;
 
 	told->err = err;
-	if (err)
-		told->failed++;
-	else
+	if (err && !told->failed++)
+		told->failed_row = row;
+	if (!err)
 		told->written[told->written_count++ % ROWS_MAX] = row;
 	if (told->report && !err) {
 		written = write(told->report, &row, sizeof(row));
@@ -161,15 +162,21 @@ static void data_fill(char *data, size_t len, uint64_t row)
 		data[i] = (char)(row * 31 + i * 7 + (i >> 8));
 }
 
-static uint64_t write_one(struct told *told, size_t len)
+static void write_row(struct told *told, uint64_t row, size_t len)
 {
-	const uint64_t row = spool_row(spool);
 	struct batch *batch = batch_new(1, (int64_t)row * 1000, row + 5, len);
 
 	assert_non_null(batch);
 	data_fill(batch->data, len, row);
 	assert_int_equal(spool_write(told->client, row, batch), 0);
 	batch_release(batch);
+}
+
+static uint64_t write_one(struct told *told, size_t len)
+{
+	const uint64_t row = spool_row(spool);
+
+	write_row(told, row, len);
 	return row;
 }
 
@@ -595,6 +602,70 @@ static void test_disk_full(void **state)
 	assert_int_equal(umount2(directory, MNT_DETACH), 0);
 }
 
+/* Lets the worker finish, and puts what is said meanwhile behind what `log` has. */
+static void finish_logged(FILE *log)
+{
+	int saved = dup(STDERR_FILENO);
+
+	fflush(stderr);
+	assert_true(saved >= 0 && dup2(fileno(log), STDERR_FILENO) >= 0);
+	log_set_level(LOG_LEVEL_INFO);
+	worker_finish(worker);
+	log_set_level(LOG_LEVEL_ERROR);
+	fflush(stderr);
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+}
+
+static int times_said(FILE *log, const char *words)
+{
+	static char text[65536];
+	ssize_t len = pread(fileno(log), text, sizeof(text) - 1, 0);
+	int times = 0;
+
+	assert_true(len >= 0);
+	text[len] = '\0';
+	for (const char *at = text; (at = strstr(at, words)); at++)
+		times++;
+	return times;
+}
+
+/* What is small finds room where what is large does not: the disk is full all the same, which is said once. */
+static void test_disk_full_is_said_once(void **state)
+{
+	FILE *log = tmpfile();
+	char again[128];
+
+	(void)state;
+	assert_non_null(log);
+	snprintf(again, sizeof(again), "the spool in %s can be written again", directory);
+	disk_mount();
+	spool_open_in(directory);
+	attach(&one, "a");
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < 20; i++)
+			write_one(&one, 3 * MIB);
+		finish_logged(log);
+		assert_int_equal(one.err, -ENOSPC);
+		write_one(&one, 1000);
+		finish_logged(log);
+		assert_int_equal(one.err, 0);
+		assert_int_equal(times_said(log, "the disk is full"), 1);
+		assert_int_equal(times_said(log, again), 0);
+	}
+	/* One that had failed is stored: now it can. */
+	for (size_t i = 0; i < one.written_count; i++)
+		spool_delete(one.client, one.written[i]);
+	write_row(&one, one.failed_row, 3 * MIB);
+	finish_logged(log);
+	assert_int_equal(one.err, 0);
+	assert_int_equal(times_said(log, again), 1);
+	fclose(log);
+	detach(&one);
+	spool_end();
+	assert_int_equal(umount2(directory, MNT_DETACH), 0);
+}
+
 static void test_locked(void **state)
 {
 	struct error error = {};
@@ -673,6 +744,7 @@ int main(void)
 		TEST(test_corrupt_at_the_start),
 		TEST(test_file_cannot_grow),
 		TEST(test_disk_full),
+		TEST(test_disk_full_is_said_once),
 		TEST(test_locked),
 		TEST(test_outputs_that_are_gone),
 	};

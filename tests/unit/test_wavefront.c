@@ -74,6 +74,7 @@ static void encode(const struct metric *metric)
 	if (!it.encoder)
 		it.encoder = wavefront_encoder_new(&it.options, &it.names, on_refused, NULL);
 	assert_non_null(it.encoder);
+	assert_int_equal(it.encoder->operations->begin(it.encoder, &it.snapshot), 0);
 	assert_int_equal(it.encoder->operations->metric(it.encoder, &it.snapshot, metric, &it.records), 0);
 }
 

@@ -156,7 +156,12 @@ int config_set_outputs(struct config_scan *scan, const struct config_key *key, c
 			err = config_scan_fail(scan, item, key->path, "element %zu: %s", i, reason);
 		reason = err ? NULL : address_shared(outputs, i);
 		if (reason)
-			err = config_scan_fail(scan, item, key->path, "%s stands here twice", reason);
+			err = config_scan_fail(
+				scan, item, key->path,
+				"%s stands here twice: let one output have the filters of both, or name "
+				"the host in another way (localhost, 127.0.0.1), as outputs to one "
+				"address would share what waits on disk",
+				reason);
 		*outputs->count = i + 1;
 	}
 	return err;

@@ -108,6 +108,7 @@ static void sink_pack(void *array, const struct sink_stats *stats)
 	set_count(row, "spool_errors", stats->spool_errors);
 	set_count(row, "batches_queued", stats->batches_queued);
 	set_count(row, "bytes_queued", stats->bytes_queued);
+	set_count(row, "metrics_waiting", stats->metrics_waiting);
 	set_count(row, "reconnects", stats->reconnects);
 	set_count(row, "events_without_place", stats->events_without_place);
 	json_object_set_new(row, "counts", counts_pack(stats));

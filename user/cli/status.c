@@ -150,6 +150,7 @@ static void sink_troubles_print(const json_t *row)
 		const char *key, *text;
 	} rows[] = {
 		{ "bytes_spooled", "bytes on disk" },
+		{ "metrics_waiting", "metrics in no batch yet" },
 		{ "lines_rejected", "lines rejected" },
 		{ "spool_errors", "errors of the spool" },
 		{ "events_without_place", "events without a place" },

@@ -22,6 +22,7 @@
 #include "sink/batch.h"
 #include "sink/connection.h"
 #include "sink/connector.h"
+#include "sink/timer.h"
 
 #define ACK_POLL_MIN 1000000 /* nanoseconds */
 #define ACK_POLL_MAX 50000000
@@ -51,16 +52,6 @@ struct connection {
 	uint64_t count;
 	char error[160];
 };
-
-static void timer_start(struct connection *connection, int64_t nanoseconds)
-{
-	const struct timeval delay = {
-		.tv_sec = nanoseconds / NS_PER_SECOND,
-		.tv_usec = nanoseconds % NS_PER_SECOND / 1000,
-	};
-
-	event_add(connection->timer, &delay);
-}
 
 static void events_free(struct connection *connection)
 {
@@ -112,9 +103,9 @@ static bool connection_moves(struct connection *connection, bool moved)
 		connection_break(connection, "it takes nothing any more");
 		return false;
 	}
-	timer_start(connection, connection->state == WAITING_FOR_ACK && connection->poll < left
-					? connection->poll
-					: left);
+	timer_start(connection->timer, connection->state == WAITING_FOR_ACK && connection->poll < left
+					       ? connection->poll
+					       : left);
 	return true;
 }
 
@@ -159,6 +150,8 @@ static void connection_write(struct connection *connection)
 			event_add(connection->writable, NULL);
 		return;
 	}
+	/* on_readable() may have been first. */
+	event_del(connection->writable);
 	connection->state = WAITING_FOR_ACK;
 	connection->poll = ACK_POLL_MIN;
 	connection->unacknowledged = SIZE_MAX;
@@ -181,9 +174,12 @@ static void on_readable(evutil_socket_t fd, short events, void *context)
 
 static void on_writable(evutil_socket_t fd, short events, void *context)
 {
+	struct connection *connection = context;
+
 	(void)fd;
 	(void)events;
-	connection_write(context);
+	if (connection->state == SENDING)
+		connection_write(connection);
 }
 
 static void on_timer(evutil_socket_t fd, short events, void *context)

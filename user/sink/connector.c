@@ -14,9 +14,11 @@
 #include <event2/util.h>
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "sink/backoff.h"
 #include "sink/connector.h"
 #include "sink/resolve.h"
 #include "sink/socket.h"
+#include "sink/timer.h"
 #include "sink/tls.h"
 
 enum state {
@@ -36,20 +38,11 @@ struct connector {
 	enum state state;
 	struct wire wire;
 	struct event *decided, *timer;
-	int64_t pause;	 /* nanoseconds, growing */
+	struct backoff backoff;
 	bool complained; /* that it is not there, since it last was */
+	bool tls_stale;	 /* its files changed, and cannot be used; complained of */
 	char error[160];
 };
-
-static void timer_start(struct connector *connector, int64_t nanoseconds)
-{
-	const struct timeval delay = {
-		.tv_sec = nanoseconds / NS_PER_SECOND,
-		.tv_usec = nanoseconds % NS_PER_SECOND / 1000,
-	};
-
-	event_add(connector->timer, &delay);
-}
 
 static void decided_free(struct connector *connector)
 {
@@ -73,17 +66,10 @@ static void addresses_free(struct connector *connector)
 	connector->next = NULL;
 }
 
-/* Between half of the pause and the whole of it, so that many daemons do not come back in step. */
 static void connector_pause(struct connector *connector)
 {
-	uint32_t chance;
-
-	evutil_secure_rng_get_bytes(&chance, sizeof(chance));
 	connector->state = PAUSING;
-	timer_start(connector, (int64_t)((double)connector->pause * (0.5 + (double)chance / UINT32_MAX / 2)));
-	connector->pause *= 2;
-	if (connector->pause > connector->options.retry_max)
-		connector->pause = connector->options.retry_max;
+	timer_start(connector->timer, backoff_take(&connector->backoff));
 }
 
 static void connector_failed(struct connector *connector)
@@ -110,6 +96,19 @@ static int connector_wait(struct connector *connector, short what)
 	return connector->decided && !event_add(connector->decided, NULL) ? 0 : -ENOMEM;
 }
 
+/* Certificates are renewed while we run. What was read before may still do. */
+static void certificates_refresh(struct connector *connector)
+{
+	const struct connection_options *options = &connector->options;
+	struct error error = {};
+	bool stale = connector->tls && tls_refresh(connector->tls, &error);
+
+	if (stale && !connector->tls_stale)
+		log_warning("%s at %s: %s; going on with what was read before", options->what,
+			    options->address, error.text);
+	connector->tls_stale = stale;
+}
+
 /* The next address, or a pause when none is left. */
 static void connector_try_next(struct connector *connector)
 {
@@ -125,7 +124,7 @@ static void connector_try_next(struct connector *connector)
 			      ?: connector_wait(connector, EV_WRITE);
 		if (!err) {
 			connector->state = CONNECTING;
-			timer_start(connector, connector->options.timeout);
+			timer_start(connector->timer, connector->options.timeout);
 			return;
 		}
 		snprintf(connector->error, sizeof(connector->error), "%s", socket_problem(err));
@@ -169,6 +168,7 @@ static void on_resolved(void *context, struct evutil_addrinfo *addresses, const 
 {
 	struct connector *connector = context;
 
+	certificates_refresh(connector);
 	connector->addresses = addresses;
 	connector->next = addresses;
 	if (!addresses)
@@ -184,8 +184,16 @@ static void on_timer(evutil_socket_t fd, short events, void *context)
 	(void)events;
 	if (connector->state == CONNECTING) {
 		connector_give_up(connector, -ETIMEDOUT);
+	} else if (connector->state == RESOLVING) {
+		resolver_cancel(connector->resolver);
+		snprintf(connector->error, sizeof(connector->error),
+			 "its name cannot be looked up: no answer within %g s",
+			 (double)connector->options.timeout / NS_PER_SECOND);
+		connector_failed(connector);
 	} else if (connector->state == PAUSING) {
 		connector->state = RESOLVING;
+		/* First, as it may be answered at once. */
+		timer_start(connector->timer, connector->options.timeout);
 		resolver_start(connector->resolver);
 	}
 }
@@ -205,7 +213,7 @@ static int connector_open(struct connector *connector, struct error *error)
 		if (!connector->tls)
 			return -EINVAL;
 	}
-	timer_start(connector, 0);
+	timer_start(connector->timer, 0);
 	return 0;
 }
 
@@ -222,7 +230,7 @@ struct connector *connector_new(struct event_base *base, const struct connection
 	connector->events = *events;
 	connector->base = base;
 	connector->wire.fd = -1;
-	connector->pause = options->retry_min;
+	backoff_init(&connector->backoff, options->retry_min, options->retry_max);
 	if (connector_open(connector, error)) {
 		connector_free(connector);
 		return NULL;
@@ -257,7 +265,7 @@ void connector_restart(struct connector *connector)
 
 void connector_praise(struct connector *connector)
 {
-	connector->pause = connector->options.retry_min;
+	backoff_reset(&connector->backoff);
 	connector->error[0] = '\0';
 }
 

@@ -18,10 +18,12 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "sink/batch.h"
+#include "sink/backoff.h"
 #include "sink/datagram.h"
 #include "sink/encoder.h"
 #include "sink/resolve.h"
 #include "sink/socket.h"
+#include "sink/timer.h"
 
 /* A receive buffer holds about a hundred: they are not sent in one breath. */
 #define BURST 8
@@ -50,21 +52,11 @@ struct datagram {
 	int fd;		  /* -1: none */
 	const char *data; /* being sent */
 	size_t left;
-	int64_t pause;
+	struct backoff backoff;
 	bool refused, complained; /* during this batch; of what is wrong, since it last was right */
 	struct sink_count counts[DATAGRAM_COUNTERS];
 	char error[160];
 };
-
-static void timer_start(struct datagram *datagram, int64_t nanoseconds)
-{
-	const struct timeval delay = {
-		.tv_sec = nanoseconds / NS_PER_SECOND,
-		.tv_usec = nanoseconds % NS_PER_SECOND / 1000,
-	};
-
-	event_add(datagram->timer, &delay);
-}
 
 static void datagram_complain(struct datagram *datagram, const char *problem)
 {
@@ -87,10 +79,7 @@ static void datagram_pause(struct datagram *datagram)
 {
 	datagram_close(datagram);
 	datagram->state = PAUSING;
-	timer_start(datagram, datagram->pause);
-	datagram->pause *= 2;
-	if (datagram->pause > datagram->options.retry_max)
-		datagram->pause = datagram->options.retry_max;
+	timer_start(datagram->timer, backoff_take(&datagram->backoff));
 }
 
 /* All of the batch is on its way. */
@@ -102,7 +91,7 @@ static void datagram_finish(struct datagram *datagram)
 		events->refused(events->context);
 		datagram_pause(datagram);
 	} else {
-		datagram->pause = datagram->options.retry_min;
+		backoff_reset(&datagram->backoff);
 		datagram->complained = false;
 		datagram->error[0] = '\0';
 		datagram->state = READY;
@@ -169,7 +158,7 @@ static void datagram_burst(struct datagram *datagram)
 		datagram_pause(datagram);
 		events->lost(events->context);
 	} else if (datagram->left) {
-		timer_start(datagram, BURST_NS);
+		timer_start(datagram->timer, BURST_NS);
 	} else {
 		datagram_finish(datagram);
 	}
@@ -192,6 +181,7 @@ static void on_resolved(void *context, struct evutil_addrinfo *addresses, const 
 	struct datagram *datagram = context;
 	int err = -EADDRNOTAVAIL;
 
+	event_del(datagram->timer);
 	for (const struct evutil_addrinfo *next = addresses; next && err; next = next->ai_next)
 		err = datagram_open(datagram, next);
 	if (addresses)
@@ -209,13 +199,21 @@ static void on_resolved(void *context, struct evutil_addrinfo *addresses, const 
 static void on_timer(evutil_socket_t fd, short events, void *context)
 {
 	struct datagram *datagram = context;
+	char problem[96];
 
 	(void)fd;
 	(void)events;
 	if (datagram->state == SENDING) {
 		datagram_burst(datagram);
+	} else if (datagram->state == RESOLVING) {
+		resolver_cancel(datagram->resolver);
+		snprintf(problem, sizeof(problem), "its name cannot be looked up: no answer within %g s",
+			 (double)datagram->options.timeout / NS_PER_SECOND);
+		on_resolved(datagram, NULL, problem);
 	} else if (datagram->state == PAUSING) {
 		datagram->state = RESOLVING;
+		/* First, as it may be answered at once. */
+		timer_start(datagram->timer, datagram->options.timeout);
 		resolver_start(datagram->resolver);
 	}
 }
@@ -234,7 +232,7 @@ static void datagram_send(struct transport *transport, const struct batch *batch
 	datagram->refused = false;
 	datagram->state = SENDING;
 	/* From the loop, so that a long queue does not become a deep stack. */
-	timer_start(datagram, 0);
+	timer_start(datagram->timer, 0);
 }
 
 static bool datagram_is_ready(const struct transport *transport)
@@ -298,7 +296,7 @@ struct transport *datagram_new(struct event_base *base, const struct connection_
 	datagram->options = *options;
 	datagram->events = *events;
 	datagram->fd = -1;
-	datagram->pause = options->retry_min;
+	backoff_init(&datagram->backoff, options->retry_min, options->retry_max);
 	datagram->counts[DATAGRAMS_REFUSED].name = "datagrams_refused";
 	datagram->counts[LINES_OVER_DATAGRAM].name = "lines_over_datagram";
 	datagram->timer = evtimer_new(base, on_timer, datagram);
@@ -310,6 +308,6 @@ struct transport *datagram_new(struct event_base *base, const struct connection_
 		datagram_free(&datagram->transport);
 		return NULL;
 	}
-	timer_start(datagram, 0);
+	timer_start(datagram->timer, 0);
 	return &datagram->transport;
 }

@@ -24,7 +24,7 @@ struct destination {
 	struct transport *transport;
 	const struct batch *batch; /* being sent */
 	bool held;
-	struct delivery_report *report;
+	struct destination_owner owner;
 	int64_t send_began; /* CLOCK_MONOTONIC */
 	uint64_t lines_sent, bytes_sent, batches_sent;
 	bool rejecting;	  /* complained of */
@@ -54,11 +54,18 @@ static void on_available(void *context)
 	send_next(context);
 }
 
+static void on_freed(void *context)
+{
+	const struct destination *destination = context;
+
+	destination->owner.changed(destination->owner.context);
+}
+
 static void on_sent(void *context)
 {
 	struct destination *destination = context;
 	const struct batch *batch = destination->batch;
-	struct delivery_report *report = destination->report;
+	struct delivery_report *report = destination->owner.report;
 
 	destination->batches_sent++;
 	destination->lines_sent += batch->points;
@@ -76,7 +83,9 @@ static void on_refused(void *context)
 {
 	struct destination *destination = context;
 
-	destination->report->last_exception = clock_read(CLOCK_REALTIME) / NS_PER_SECOND;
+	destination->owner.report->last_exception = clock_read(CLOCK_REALTIME) / NS_PER_SECOND;
+	/* There may be nobody any more who takes something. */
+	on_freed(destination);
 }
 
 static void on_lost(void *context)
@@ -113,6 +122,7 @@ static int destination_open(struct destination *destination, const struct sink_e
 		.limits = plan->options.queue,
 		.spool = plan->options.queue.disk ? environment->spool : NULL,
 		.available = on_available,
+		.freed = on_freed,
 		.context = destination,
 	};
 	const struct transport_events events = {
@@ -137,7 +147,8 @@ static int destination_open(struct destination *destination, const struct sink_e
 }
 
 struct destination *destination_new(const struct sink_environment *environment, const struct push_plan *plan,
-				    const char *address, struct delivery_report *report, struct error *error)
+				    const char *address, const struct destination_owner *owner,
+				    struct error *error)
 {
 	struct destination *destination = calloc(1, sizeof(*destination));
 
@@ -145,7 +156,7 @@ struct destination *destination_new(const struct sink_environment *environment, 
 		error_set(error, -ENOMEM, "cannot create an output to %s: out of memory", address);
 		return NULL;
 	}
-	destination->report = report;
+	destination->owner = *owner;
 	snprintf(destination->what, sizeof(destination->what), "%s at %s", plan->kind, address);
 	snprintf(destination->key, sizeof(destination->key), "%s/%s/%s", plan->kind, plan->protocol, address);
 	if (destination_open(destination, environment, plan, address, error)) {
@@ -165,6 +176,19 @@ void destination_free(struct destination *destination)
 		outbox_put_back(destination->outbox);
 	outbox_free(destination->outbox);
 	free(destination);
+}
+
+enum destination_room destination_room(const struct destination *destination, size_t len)
+{
+	switch (outbox_room(destination->outbox, len)) {
+	case OUTBOX_ROOM:
+		return DESTINATION_ROOM;
+	case OUTBOX_BUSY:
+		return DESTINATION_BUSY;
+	case OUTBOX_FULL:
+		break;
+	}
+	return transport_is_up(destination->transport) ? DESTINATION_FULL : DESTINATION_ABSENT;
 }
 
 void destination_add(struct destination *destination, unsigned int kind, size_t points, const char *data,
@@ -196,8 +220,11 @@ bool destination_is_idle(const struct destination *destination)
 
 bool destination_is_safe(const struct destination *destination)
 {
-	return outbox_is_empty(destination->outbox) ||
-	       (outbox_is_safe(destination->outbox) && !transport_is_up(destination->transport));
+	const struct transport *transport = destination->transport;
+	/* One that answered, and asked to be left alone, is up and yet does nothing for a while. */
+	bool sends = transport_is_up(transport) && (destination->batch || transport_is_ready(transport));
+
+	return outbox_is_empty(destination->outbox) || (outbox_is_safe(destination->outbox) && !sends);
 }
 
 void destination_add_stats(const struct destination *destination, struct sink_stats *stats)

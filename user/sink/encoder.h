@@ -4,6 +4,9 @@
  * who cuts the bytes into batches and delivers them is push.h.
  *
  *     begin(), then metric() for each, then end();   frame() for each batch made of their records
+ *
+ * A large flush takes several turns of the loop: metric->rule is not valid any more, and what a reload may
+ * change, begin() copies.
  */
 #ifndef SINK_ENCODER_H
 #define SINK_ENCODER_H

@@ -66,8 +66,9 @@ struct graphite_format {
 	const struct graphite_template *template; /* NULL: tags behind the path */
 	bool pickle;				  /* points of graphite_pickle.h, else lines */
 	size_t line_max;			  /* bytes; 0: GRAPHITE_LINE_MAX */
-	size_t points;				  /* made, since the caller last zeroed it */
-	uint64_t not_finite, too_long;		  /* left out, since the start */
+	bool for_files; /* leave out what carbon finds no file name for (graphite_path_is_storable()) */
+	size_t points;	/* made, since the caller last zeroed it */
+	uint64_t not_finite, too_long, no_file; /* left out, since the start */
 	/* The formatter's, the same for many points. */
 	const struct format_options *options;
 	char prefixes[METRIC_TYPES][GRAPHITE_PREFIX_BYTES]; /* with a dot at the end, or "" */
@@ -79,7 +80,7 @@ struct graphite_format {
 /* Before the first metric of a snapshot. The counters stay. */
 void graphite_format_begin(struct graphite_format *format, const struct snapshot *snapshot,
 			   const struct format_options *options);
-/* The points of one metric. What is not finite, or longer than line_max, is left out and counted. */
+/* The points of one metric. What is left out is counted. */
 void graphite_format_metric(struct graphite_format *format, const struct snapshot *snapshot,
 			    const struct metric *metric, struct text *text);
 /* Those that stand last in a flush: statsd.numStats and its like; nothing unless INTERNAL_STATSD. */

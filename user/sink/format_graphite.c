@@ -90,17 +90,35 @@ static size_t point_begin(const struct graphite_format *format, struct text *tex
 	return begin;
 }
 
+/* The point goes again; it was one of those. */
+static void point_drop(struct graphite_format *format, struct text *text, size_t begin, uint64_t *counter)
+{
+	text->len = begin;
+	format->points--;
+	++*counter;
+}
+
+static bool point_is_storable(const struct graphite_format *format, const struct text *text, size_t begin)
+{
+	if (format->pickle)
+		begin += PICKLE_PATH_AT;
+	return !format->for_files || text->failed ||
+	       graphite_path_is_storable(text->data + begin, text->len - begin);
+}
+
 /* The path is there, but for its end: the value follows. Too long, and all of it goes again. */
 static void point_end(struct graphite_format *format, struct text *text, size_t begin, double value,
 		      int64_t seconds, const char *timestamp)
 {
 	size_t most = format->line_max ? format->line_max : GRAPHITE_LINE_MAX;
+	bool storable;
 
 	if (*format->options->global_suffix) {
 		text_add(text, ".", 1);
 		text_add_string(text, format->options->global_suffix);
 	}
 	text_add(text, format->behind.data, format->behind.len);
+	storable = point_is_storable(format, text, begin);
 	if (format->pickle) {
 		pickle_end(text, begin, seconds, value);
 	} else {
@@ -110,11 +128,10 @@ static void point_end(struct graphite_format *format, struct text *text, size_t 
 	}
 	text->failed |= format->before.failed | format->behind.failed;
 	format->points++;
-	if (text->len - begin <= most)
-		return;
-	text->len = begin;
-	format->points--;
-	format->too_long++;
+	if (text->len - begin > most)
+		point_drop(format, text, begin, &format->too_long);
+	else if (!storable)
+		point_drop(format, text, begin, &format->no_file);
 }
 
 /* The path up to its suffix. In the legacy namespace a counter's prefix says which field it is. */

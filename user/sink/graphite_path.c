@@ -156,3 +156,17 @@ void graphite_template_expand(const struct graphite_template *template, const ch
 	if (!template->drop_tags)
 		tags_add(template, tags, behind);
 }
+
+bool graphite_path_is_storable(const char *path, size_t len)
+{
+	const char *end = path + len, *dot;
+
+	if (len <= GRAPHITE_FILE_NAME_MAX || memchr(path, ';', len))
+		return true;
+	if (len > GRAPHITE_PATH_MAX)
+		return false;
+	for (; (dot = memchr(path, '.', (size_t)(end - path))); path = dot + 1)
+		if (dot - path > GRAPHITE_FOLDER_NAME_MAX)
+			return false;
+	return end - path <= GRAPHITE_FILE_NAME_MAX;
+}

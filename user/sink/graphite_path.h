@@ -43,4 +43,14 @@ const char *graphite_template_parse(struct graphite_template *template, const ch
 void graphite_template_expand(const struct graphite_template *template, const char *tags, struct text *before,
 			      struct text *behind);
 
+#define GRAPHITE_FILE_NAME_MAX 251 /* the last component: ".wsp" follows */
+#define GRAPHITE_FOLDER_NAME_MAX 255
+#define GRAPHITE_PATH_MAX 4000 /* the kernel's limit, with something left for carbon's own folder */
+
+/*
+ * Has carbon a file for a point of that path? Of one without tags each component is the name of a folder, the
+ * last that of a file; one with tags it hashes, so it always has.
+ */
+bool graphite_path_is_storable(const char *path, size_t len);
+
 #endif /* SINK_GRAPHITE_PATH_H */

@@ -4,17 +4,16 @@
 #include <string.h>
 #include "sink/graphite_pickle.h"
 
-#define PATH_AT 5     /* behind 'X' and the length */
 #define TAIL_BYTES 21 /* from "\x8a" on */
 
 void pickle_begin(struct text *text)
 {
-	text_add(text, "X\0\0\0\0", PATH_AT);
+	text_add(text, "X\0\0\0\0", PICKLE_PATH_AT);
 }
 
 void pickle_end(struct text *text, size_t begin, int64_t timestamp, double value)
 {
-	uint32_t len = htole32((uint32_t)(text->len - begin - PATH_AT));
+	uint32_t len = htole32((uint32_t)(text->len - begin - PICKLE_PATH_AT));
 	uint64_t number, time = htole64((uint64_t)timestamp);
 	char tail[TAIL_BYTES] = { '\x8a', 8 };
 
@@ -36,7 +35,7 @@ static size_t point_len(const char *data)
 	uint32_t len;
 
 	memcpy(&len, data + 1, sizeof(len));
-	return PATH_AT + le32toh(len) + TAIL_BYTES;
+	return PICKLE_PATH_AT + le32toh(len) + TAIL_BYTES;
 }
 
 void pickle_frame(const char *data, size_t len, struct text *batch)

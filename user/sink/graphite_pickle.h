@@ -20,6 +20,9 @@
 #define PICKLE_POINTS_MAX 500
 #define PICKLE_BYTES_MAX (512 << 10)
 
+/* Where the path of a point stands: behind 'X' and its length. */
+#define PICKLE_PATH_AT 5
+
 /* Begins a point; its path is to be appended. */
 void pickle_begin(struct text *text);
 /* Completes the point that begins at `begin`, once its path is there. */

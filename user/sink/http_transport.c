@@ -14,13 +14,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <event2/event.h>
-#include <event2/util.h>
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/utf8.h"
+#include "sink/backoff.h"
+#include "sink/batch.h"
 #include "sink/http_loop.h"
 #include "sink/http_request.h"
 #include "sink/http_transport.h"
-#include "sink/batch.h"
+#include "sink/timer.h"
 
 #define FIRST_LINE_BYTES 121
 #define PROBLEM_BYTES 200
@@ -43,36 +45,11 @@ struct http {
 	struct event *timer;
 	enum state state;
 	unsigned int kind; /* of the batch being sent */
-	double pause;	   /* seconds, growing */
+	struct backoff backoff;
 	bool up, complained;
 	uint64_t connections;
 	char problem[PROBLEM_BYTES];
 };
-
-static void timer_start(struct http *http, double seconds)
-{
-	struct timeval delay = { .tv_sec = (time_t)seconds };
-
-	delay.tv_usec = (suseconds_t)((seconds - (double)delay.tv_sec) * 1e6);
-	event_add(http->timer, &delay);
-}
-
-static double seconds_of(int64_t nanoseconds)
-{
-	return (double)nanoseconds / 1e9;
-}
-
-/* Between half of the pause and the whole of it, so that many daemons do not come back in step. */
-static void http_pause(struct http *http, double at_least)
-{
-	double most = seconds_of(http->options.retry_max);
-	uint32_t chance;
-
-	evutil_secure_rng_get_bytes(&chance, sizeof(chance));
-	http->state = PAUSING;
-	timer_start(http, at_least + http->pause * (0.5 + (double)chance / UINT32_MAX / 2));
-	http->pause = http->pause * 2 < most ? http->pause * 2 : most;
-}
 
 static void http_become_ready(struct http *http)
 {
@@ -81,22 +58,24 @@ static void http_become_ready(struct http *http)
 }
 
 /* `retry_after`: seconds that the other side asks to be left alone. */
-static void http_lost(struct http *http, double retry_after)
+static void http_lost(struct http *http, int64_t retry_after)
 {
 	const struct http_options *options = &http->options;
 
 	if (!http->complained)
 		log_warning("cannot deliver to %s at %s: %s; trying again, at least every %g s",
-			    options->what, options->address, http->problem, seconds_of(options->retry_max));
+			    options->what, options->address, http->problem,
+			    (double)options->retry_max / NS_PER_SECOND);
 	http->complained = true;
-	http_pause(http, retry_after);
+	http->state = PAUSING;
+	timer_start(http->timer, retry_after * NS_PER_SECOND + backoff_take(&http->backoff));
 	http->events.lost(http->events.context);
 }
 
 static void http_answers(struct http *http)
 {
 	http->up = true;
-	http->pause = seconds_of(http->options.retry_min);
+	backoff_reset(&http->backoff);
 }
 
 static void http_sent(struct http *http)
@@ -184,12 +163,10 @@ static bool token_changed(struct http *http, long status)
 	return changed;
 }
 
-static void http_judge(struct http *http)
+static void http_judge(struct http *http, long status)
 {
 	curl_off_t retry_after = 0;
-	long status = 0;
 
-	curl_easy_getinfo(http->request.easy, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(http->request.easy, CURLINFO_RETRY_AFTER, &retry_after);
 	if (status >= 200 && status <= 299) {
 		http_sent(http);
@@ -203,22 +180,25 @@ static void http_judge(struct http *http)
 	http->up = true;
 	if (retry_after < 0)
 		retry_after = 0;
-	http_lost(http, retry_after < HTTP_RETRY_AFTER_MAX ? (double)retry_after : HTTP_RETRY_AFTER_MAX);
+	http_lost(http, retry_after < HTTP_RETRY_AFTER_MAX ? retry_after : HTTP_RETRY_AFTER_MAX);
 }
 
 static void on_done(void *context, CURLcode result)
 {
 	struct http *http = context;
-	long connections = 0;
+	long connections = 0, status = 0;
 
 	curl_easy_getinfo(http->request.easy, CURLINFO_NUM_CONNECTS, &connections);
+	curl_easy_getinfo(http->request.easy, CURLINFO_RESPONSE_CODE, &status);
 	/* A connection that could not be made counts there, too. */
-	if (result == CURLE_OK)
+	if (result == CURLE_OK || status)
 		http->connections += (uint64_t)connections;
-	/* Cut off by us: what it has to say is known by then. */
-	if (result == CURLE_OK ||
-	    (result == CURLE_WRITE_ERROR && http->request.answer_seen > HTTP_ANSWER_MAX)) {
-		http_judge(http);
+	/*
+	 * An answer may break off, drip, or be cut off by us: the other side has decided by then, and would get
+	 * what it has taken again, for ever.
+	 */
+	if (result == CURLE_OK || status >= 200) {
+		http_judge(http, status);
 		return;
 	}
 	http->up = false;
@@ -255,7 +235,7 @@ static void http_send(struct transport *transport, const struct batch *batch)
 		return;
 	}
 	http->state = FAILING;
-	timer_start(http, 0);
+	timer_start(http->timer, 0);
 }
 
 static bool http_is_ready(const struct transport *transport)
@@ -315,7 +295,7 @@ struct transport *http_transport_new(struct event_base *base, const struct http_
 	http->transport.operations = &operations;
 	http->options = *options;
 	http->events = *events;
-	http->pause = seconds_of(options->retry_min);
+	backoff_init(&http->backoff, options->retry_min, options->retry_max);
 	http->loop = http_loop_new(base, on_done, http, &reason);
 	http->timer = evtimer_new(base, on_timer, http);
 	if (!http->loop || !http->timer || http_request_init(&http->request, options, &reason) ||
@@ -325,6 +305,6 @@ struct transport *http_transport_new(struct event_base *base, const struct http_
 		http_free(&http->transport);
 		return NULL;
 	}
-	timer_start(http, 0);
+	timer_start(http->timer, 0);
 	return &http->transport;
 }

@@ -7,6 +7,8 @@
  *                                                 not before Retry-After has passed
  *     everything else                             rejected, with the answer's first line
  *
+ * The status decides, also when the body behind it breaks off or does not end.
+ *
  * Redirects are not followed: a token is for whom it was given to. The connection is kept.
  */
 #ifndef SINK_HTTP_TRANSPORT_H

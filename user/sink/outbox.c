@@ -18,6 +18,8 @@ static const struct timeval aging_interval = { .tv_sec = 5 };
 
 /* What is on its way to disk may be that much more than queue.memory: a flush is larger than that, at times. */
 #define WRITE_AHEAD_BYTES (64 << 20)
+/* Of these, who can wait takes only that many: the disk has enough to do with them. */
+#define WRITE_AHEAD_PACE (16 << 20)
 
 /* Where it stands beside the list; NULL: nowhere. */
 static struct entry_list *entry_lane(struct outbox *outbox, const struct entry *entry)
@@ -133,6 +135,7 @@ void entry_remove(struct outbox *outbox, struct entry *entry)
 	if (entry->batch || entry->reading)
 		outbox->stats.bytes_memory -= entry->len;
 	entry_free(entry);
+	outbox_tell_freed(outbox);
 	if (!TAILQ_EMPTY(&outbox->list))
 		return;
 	event_del(outbox->aging);
@@ -210,6 +213,25 @@ bool outbox_make_room(struct outbox *outbox, size_t len, bool writable)
 	while (outbox->stats.bytes_memory + len > limit && (entry = outbox_oldest_unsaved(outbox)))
 		entry_drop(outbox, entry);
 	return outbox->stats.bytes_memory + len <= limit;
+}
+
+enum outbox_room outbox_room(const struct outbox *outbox, size_t len)
+{
+	const struct queue_options *limits = &outbox->options.limits;
+	const struct outbox_stats *stats = &outbox->stats;
+	/* What is on disk leaves memory as soon as it is in the way. */
+	const uint64_t unsaved = stats->bytes_queued - stats->bytes_spooled + len;
+
+	/* It never gets better than that. */
+	if (!stats->batches_queued)
+		return OUTBOX_ROOM;
+	if (stats->batches_queued >= BATCHES_MAX)
+		return OUTBOX_FULL;
+	if (!outbox_can_write(outbox, len))
+		return unsaved <= limits->memory ? OUTBOX_ROOM : OUTBOX_FULL;
+	if (stats->bytes_queued + len > limits->disk)
+		return OUTBOX_FULL;
+	return unsaved <= limits->memory + WRITE_AHEAD_PACE ? OUTBOX_ROOM : OUTBOX_BUSY;
 }
 
 static void on_aging(evutil_socket_t fd, short events, void *context)
@@ -331,12 +353,10 @@ void outbox_tell(struct outbox *outbox)
 		outbox->options.available(outbox->options.context);
 }
 
-void outbox_go_on(struct outbox *outbox)
+void outbox_tell_freed(const struct outbox *outbox)
 {
-	if (!outbox->wanted || outbox->finding)
-		return;
-	outbox_read_ahead(outbox);
-	outbox_tell(outbox);
+	if (outbox->options.freed)
+		outbox->options.freed(outbox->options.context);
 }
 
 void outbox_delivered(struct outbox *outbox)

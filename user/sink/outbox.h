@@ -32,6 +32,8 @@ struct outbox_options {
 	struct spool *spool; /* NULL: none */
 	/* outbox_first() has something again: it was read back. */
 	void (*available)(void *context);
+	/* A batch has left, or is on disk: outbox_room() may say otherwise than before. May be NULL. */
+	void (*freed)(void *context);
 	void *context;
 };
 
@@ -49,6 +51,14 @@ struct outbox_stats {
 struct outbox *outbox_new(struct event_base *base, const struct outbox_options *options, struct error *error);
 /* What is not on disk is gone, without a spool; with one, it sees to it, and counts what it cannot write. Safe on NULL. */
 void outbox_free(struct outbox *outbox);
+
+/* What becomes of the oldest if `len` bytes more are added. */
+enum outbox_room {
+	OUTBOX_ROOM, /* they stay */
+	OUTBOX_BUSY, /* so they do, once more is written to disk, which is under way: freed() follows */
+	OUTBOX_FULL, /* they go, unless some are sent first */
+};
+enum outbox_room outbox_room(const struct outbox *outbox, size_t len);
 
 /* Takes a copy. `urgent`: it cannot be sent now, so to disk with it at once. What finds no room pushes out the oldest. */
 void outbox_add(struct outbox *outbox, unsigned int kind, size_t points, const char *data, size_t len,

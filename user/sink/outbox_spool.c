@@ -158,6 +158,14 @@ void outbox_read_ahead(struct outbox *outbox)
 	}
 }
 
+void outbox_go_on(struct outbox *outbox)
+{
+	if (!outbox->wanted || outbox->finding)
+		return;
+	outbox_read_ahead(outbox);
+	outbox_tell(outbox);
+}
+
 static void on_written(void *context, uint64_t row, int err)
 {
 	struct outbox *outbox = context;
@@ -177,6 +185,7 @@ static void on_written(void *context, uint64_t row, int err)
 		outbox_make_room(outbox, 0, false);
 	else
 		outbox_evict(outbox, outbox_bytes_max(outbox), outbox_oldest(outbox));
+	outbox_tell_freed(outbox);
 }
 
 static struct entry *entry_find(struct outbox *outbox, uint64_t row)

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 /*
- * A flush is encoded at once, metric by metric, into the batches of one set for all destinations,
- * or, where each series goes to one of them, into a set for each. Nothing of the snapshot is
- * needed afterwards.
+ * The sink around its parts: what it selects of a snapshot, when batches may leave, what it tells.
+ * How a snapshot becomes batches is in push_flush.c.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -12,149 +11,8 @@
 #include "core/snapshot.h"
 #include "lib/clock.h"
 #include "lib/log.h"
-#include "sink/batches.h"
-#include "sink/destination.h"
-#include "sink/operations.h"
-#include "sink/push.h"
-#include "sink/ring.h"
+#include "sink/push_internal.h"
 #include "sink/view.h"
-
-#define NS_PER_MSEC 1000000.0
-
-/* Batches of one destination, or of all. */
-struct lane {
-	struct push *push;
-	struct destination *destination; /* NULL: all */
-	struct batches batches;
-};
-
-struct push {
-	struct sink sink;
-	struct push_plan plan;
-	char address[DESTINATIONS_MAX * ADDRESS_BYTES];
-	struct destination *destinations[DESTINATIONS_MAX];
-	struct lane lanes[DESTINATIONS_MAX];
-	size_t lane_count;
-	struct ring *ring;     /* NULL: there is one lane */
-	struct event *release; /* ends the jitter; NULL: there is none */
-	bool hurried;
-	struct delivery_report report;
-	uint64_t events_without_place, batches_failed, metrics_failed;
-	struct sink_count *counts;
-};
-
-static size_t destination_count(const struct push *push)
-{
-	return push->plan.options.destination_count;
-}
-
-static void lane_add(struct lane *lane, unsigned int kind, size_t points, const char *data, size_t len)
-{
-	struct push *push = lane->push;
-
-	if (lane->destination) {
-		destination_add(lane->destination, kind, points, data, len);
-		return;
-	}
-	for (size_t i = 0; i < destination_count(push); i++)
-		destination_add(push->destinations[i], kind, points, data, len);
-}
-
-/* The encoder makes a batch of records, if they are none as they stand. */
-static void lane_take(void *context, unsigned int kind, size_t points, const char *data, size_t len)
-{
-	struct lane *lane = context;
-	struct push *push = lane->push;
-	struct encoder *encoder = push->plan.encoder;
-	struct text batch = {};
-
-	if (!encoder->operations->frame) {
-		lane_add(lane, kind, points, data, len);
-		return;
-	}
-	if (encoder->operations->frame(encoder, kind, data, len, points, &batch)) {
-		push->batches_failed++;
-		push->metrics_failed += points;
-		log_error("cannot make a batch of %zu points for %s at %s; they are dropped", points,
-			  push->plan.kind, push->address);
-	} else {
-		lane_add(lane, kind, points, batch.data, batch.len);
-	}
-	text_release(&batch);
-}
-
-static struct lane *lane_of(struct push *push, const char *name, const char *tags)
-{
-	return &push->lanes[push->ring ? ring_find(push->ring, name, tags) : 0];
-}
-
-static void metrics_encode(struct push *push, const struct snapshot *snapshot)
-{
-	struct encoder *encoder = push->plan.encoder;
-
-	for (size_t i = 0; i < snapshot->count; i++) {
-		const struct metric *metric = &snapshot->metrics[i];
-		struct batches *batches = &lane_of(push, metric->name, metric->tags)->batches;
-		bool good = !encoder->operations->metric(encoder, snapshot, metric, batches_open(batches));
-
-		batches_close(batches, good);
-		push->metrics_failed += !good;
-	}
-}
-
-static void events_encode(struct push *push, const struct snapshot *snapshot)
-{
-	struct encoder *encoder = push->plan.encoder;
-
-	if (!encoder->operations->event) {
-		push->events_without_place += snapshot->event_count;
-		return;
-	}
-	for (size_t i = 0; i < snapshot->event_count; i++) {
-		const struct event *event = &snapshot->events[i];
-		struct batches *batches = &lane_of(push, event->title, event->tags)->batches;
-		bool good = !encoder->operations->event(encoder, snapshot, event, batches_open(batches));
-
-		batches_close(batches, good);
-		push->metrics_failed += !good;
-	}
-}
-
-/* What stands last goes to the first, of several that share the series. */
-static void end_encode(struct push *push, const struct snapshot *snapshot)
-{
-	struct encoder *encoder = push->plan.encoder;
-	struct batches *batches = &push->lanes[0].batches;
-	bool good;
-
-	if (!encoder->operations->end)
-		return;
-	good = !encoder->operations->end(encoder, snapshot, &push->report, batches_open(batches));
-	batches_close(batches, good);
-	push->metrics_failed += !good;
-}
-
-static void push_encode(struct push *push, const struct snapshot *snapshot)
-{
-	struct encoder *encoder = push->plan.encoder;
-	int64_t began = clock_read(CLOCK_MONOTONIC);
-	uint64_t failed = push->metrics_failed;
-
-	if (encoder->operations->begin && encoder->operations->begin(encoder, snapshot)) {
-		push->metrics_failed += snapshot->count;
-	} else {
-		metrics_encode(push, snapshot);
-		events_encode(push, snapshot);
-		push->report.calculation_ms = (double)(clock_read(CLOCK_MONOTONIC) - began) / NS_PER_MSEC;
-		end_encode(push, snapshot);
-	}
-	for (size_t i = 0; i < push->lane_count; i++)
-		batches_finish(&push->lanes[i].batches);
-	if (push->metrics_failed != failed)
-		log_error("cannot encode %llu of %zu metrics for %s at %s: out of memory; they are dropped",
-			  (unsigned long long)(push->metrics_failed - failed), snapshot->count,
-			  push->plan.kind, push->address);
-}
 
 static void push_hold(struct push *push, bool hold)
 {
@@ -204,7 +62,7 @@ static void push_deliver(struct sink *sink, struct snapshot *snapshot)
 		}
 	}
 	push_jitter(push);
-	push_encode(push, view ? view : snapshot);
+	push_flush(push, view ? view : snapshot);
 	snapshot_free(view);
 }
 
@@ -212,6 +70,8 @@ static bool push_idle(const struct sink *sink)
 {
 	const struct push *push = (const struct push *)sink;
 
+	if (push->flush_count)
+		return false;
 	for (size_t i = 0; i < destination_count(push); i++)
 		if (!destination_is_idle(push->destinations[i]))
 			return false;
@@ -222,6 +82,8 @@ static bool push_safe(const struct sink *sink)
 {
 	const struct push *push = (const struct push *)sink;
 
+	if (push->flush_count)
+		return false;
 	for (size_t i = 0; i < destination_count(push); i++)
 		if (!destination_is_safe(push->destinations[i]))
 			return false;
@@ -237,6 +99,7 @@ static void push_hurry(struct sink *sink)
 		event_del(push->release);
 	for (size_t i = 0; i < destination_count(push); i++)
 		destination_hurry(push->destinations[i]);
+	push_wake(push);
 }
 
 /* The encoder's counters, then those of the transports, which have the same names. Returns how many. */
@@ -269,6 +132,7 @@ static void push_stats(const struct sink *sink, struct sink_stats *stats)
 		.connected = true,
 		.batches_dropped = push->batches_failed,
 		.lines_dropped = push->metrics_failed,
+		.metrics_waiting = push_waiting(push),
 		.events_without_place = push->events_without_place,
 		.report = push->report,
 		.counts = push->counts,
@@ -282,6 +146,10 @@ static void push_free(struct sink *sink)
 {
 	struct push *push = (struct push *)sink;
 
+	push_abandon(push);
+	if (push->slice)
+		event_free(push->slice);
+	push->slice = NULL;
 	for (size_t i = 0; i < destination_count(push); i++)
 		destination_free(push->destinations[i]);
 	if (push->release)
@@ -303,29 +171,16 @@ static const struct sink_operations push_operations = {
 	.free = push_free,
 };
 
-static void lanes_init(struct push *push)
+static void on_changed(void *context)
 {
-	const struct push_options *options = &push->plan.options;
-	/* So that a small queue holds several. */
-	size_t most = options->queue.memory / 4;
-
-	push->lane_count = push->ring ? destination_count(push) : 1;
-	for (size_t i = 0; i < push->lane_count; i++) {
-		push->lanes[i].push = push;
-		push->lanes[i].destination = push->ring ? push->destinations[i] : NULL;
-		push->lanes[i].batches = (struct batches){
-			.bytes = options->batch_bytes < most ? options->batch_bytes : most,
-			.points = options->batch_points,
-			.take = lane_take,
-			.context = &push->lanes[i],
-		};
-	}
+	push_wake(context);
 }
 
 static int destinations_open(struct push *push, const struct sink_environment *environment,
 			     struct error *error)
 {
 	const struct push_options *options = &push->plan.options;
+	const struct destination_owner owner = { &push->report, on_changed, push };
 	size_t used = 0;
 
 	for (size_t i = 0; i < options->destination_count; i++) {
@@ -333,8 +188,7 @@ static int destinations_open(struct push *push, const struct sink_environment *e
 
 		used += (size_t)snprintf(push->address + used, sizeof(push->address) - used, "%s%s",
 					 i ? ", " : "", address);
-		push->destinations[i] =
-			destination_new(environment, &push->plan, address, &push->report, error);
+		push->destinations[i] = destination_new(environment, &push->plan, address, &owner, error);
 		if (!push->destinations[i])
 			return -EINVAL;
 	}
@@ -352,8 +206,9 @@ static int push_open(struct push *push, struct event_base *base)
 		push->ring = ring_new(options->destinations, options->destination_count);
 	if (options->jitter)
 		push->release = evtimer_new(base, on_release, push);
-	lanes_init(push);
-	return push->counts && (options->distribution != DISTRIBUTION_HASH || push->ring) &&
+	push->slice = evtimer_new(base, push_on_slice, push);
+	push_init_lanes(push);
+	return push->counts && push->slice && (options->distribution != DISTRIBUTION_HASH || push->ring) &&
 			       (!options->jitter || push->release)
 		       ? 0
 		       : -ENOMEM;

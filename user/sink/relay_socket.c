@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 /*
  * Connected, so that ICMP's refusals come back: the kernel reports one at the next send, which is
- * not done then, or when it is asked. Names are looked up again each minute, and soon after
+ * not done then, or when it is asked. Names are looked up again within a minute, and soon after
  * something was refused; a socket stays as long as its address is among the answers.
  */
 #include <errno.h>
@@ -15,8 +15,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "lib/clock.h"
+#include "sink/backoff.h"
 #include "sink/relay_socket.h"
 #include "sink/resolve.h"
+#include "sink/timer.h"
 
 #define LOOK_UP_SECONDS 60
 #define LOOK_UP_SOON_SECONDS 5
@@ -33,13 +35,6 @@ struct relay_socket {
 	char problem[256];
 };
 
-static void look_up_after(const struct relay_socket *socket, time_t seconds)
-{
-	const struct timeval wait = { .tv_sec = seconds };
-
-	event_add(socket->look_up, &wait);
-}
-
 /* It may have moved. */
 static void look_up_soon(struct relay_socket *socket)
 {
@@ -48,7 +43,7 @@ static void look_up_soon(struct relay_socket *socket)
 	if (now - socket->looked_up < LOOK_UP_SOON_SECONDS * NS_PER_SECOND)
 		return;
 	socket->looked_up = now;
-	look_up_after(socket, 0);
+	timer_start(socket->look_up, 0);
 }
 
 int relay_socket_refused(struct relay_socket *socket)
@@ -141,7 +136,8 @@ static void on_resolved(void *context, struct evutil_addrinfo *addresses, const 
 	if (addresses)
 		evutil_freeaddrinfo(addresses);
 	socket->looked_up = clock_read(CLOCK_MONOTONIC);
-	look_up_after(socket, socket->fd < 0 ? LOOK_UP_SOON_SECONDS : LOOK_UP_SECONDS);
+	timer_start(socket->look_up, backoff_spread(NS_PER_SECOND * (socket->fd < 0 ? LOOK_UP_SOON_SECONDS
+										    : LOOK_UP_SECONDS)));
 }
 
 static void on_look_up(evutil_socket_t fd, short what, void *context)

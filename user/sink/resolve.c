@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 /*
- * Names are looked up by libevent's evdns, which also reads /etc/hosts; it is set up only
- * when there is a name to look up. evdns answers a cancelled request later, from the loop:
- * so a lookup outlives its resolver and takes the evdns base with it.
+ * Names are looked up by libevent's evdns, which reads resolv.conf and /etc/hosts only when it is set
+ * up: so each lookup has one of its own, and finds what those files say by then. evdns answers a
+ * cancelled request later, from the loop: so a lookup outlives its resolver.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -22,15 +22,15 @@
 struct lookup {
 	struct resolver *resolver; /* NULL: nobody waits any more */
 	struct event_base *base;
-	struct evdns_base *dns; /* to be freed, if nobody waits */
+	struct evdns_base *dns;
 };
 
 struct resolver {
 	struct event_base *base;
-	struct evdns_base *dns;
-	struct lookup *lookup;
+	struct lookup *lookup; /* NULL: none runs */
 	struct evdns_getaddrinfo_request *request;
 	char host[HOST_MAX], port[PORT_MAX];
+	char problem[128];
 	void (*resolved)(void *context, struct evutil_addrinfo *addresses, const char *problem);
 	void *context;
 };
@@ -97,33 +97,36 @@ static void on_answer(int result, struct evutil_addrinfo *addresses, void *conte
 	struct resolver *resolver = lookup->resolver;
 	const struct timeval now = {};
 
+	/* Not here: evdns is still at work further up the stack. */
+	event_base_once(lookup->base, -1, EV_TIMEOUT, on_dns_unused, lookup->dns, &now);
+	free(lookup);
 	if (resolver) {
 		resolver->lookup = NULL;
 		resolver->request = NULL;
-		resolver->resolved(resolver->context, addresses,
-				   addresses ? NULL
-					     : evutil_gai_strerror(result ? result : EVUTIL_EAI_NONAME));
-	} else {
-		if (addresses)
-			evutil_freeaddrinfo(addresses);
-		/* Not here: evdns is still at work further up the stack. */
-		event_base_once(lookup->base, -1, EV_TIMEOUT, on_dns_unused, lookup->dns, &now);
+		snprintf(resolver->problem, sizeof(resolver->problem), "its name cannot be looked up: %s",
+			 evutil_gai_strerror(result ? result : EVUTIL_EAI_NONAME));
+		resolver->resolved(resolver->context, addresses, addresses ? NULL : resolver->problem);
+	} else if (addresses) {
+		evutil_freeaddrinfo(addresses);
 	}
-	free(lookup);
 }
 
 void resolver_free(struct resolver *resolver)
 {
 	if (!resolver)
 		return;
-	if (resolver->lookup) {
-		resolver->lookup->resolver = NULL;
-		resolver->lookup->dns = resolver->dns;
-		evdns_getaddrinfo_cancel(resolver->request);
-	} else if (resolver->dns) {
-		evdns_base_free(resolver->dns, 0);
-	}
+	resolver_cancel(resolver);
 	free(resolver);
+}
+
+void resolver_cancel(struct resolver *resolver)
+{
+	if (!resolver->lookup)
+		return;
+	resolver->lookup->resolver = NULL;
+	resolver->lookup = NULL;
+	evdns_getaddrinfo_cancel(resolver->request);
+	resolver->request = NULL;
 }
 
 const char *resolver_host(const struct resolver *resolver)
@@ -146,9 +149,9 @@ static void resolve_name(struct resolver *resolver, const struct evutil_addrinfo
 	struct evdns_getaddrinfo_request *request;
 	struct lookup *lookup = calloc(1, sizeof(*lookup));
 
-	if (!resolver->dns)
-		resolver->dns = dns_open(resolver->base);
-	if (!lookup || !resolver->dns) {
+	if (lookup)
+		lookup->dns = dns_open(resolver->base);
+	if (!lookup || !lookup->dns) {
 		free(lookup);
 		resolver->resolved(resolver->context, NULL, "cannot set up DNS");
 		return;
@@ -156,7 +159,7 @@ static void resolve_name(struct resolver *resolver, const struct evutil_addrinfo
 	lookup->resolver = resolver;
 	lookup->base = resolver->base;
 	resolver->lookup = lookup;
-	request = evdns_getaddrinfo(resolver->dns, resolver->host, resolver->port, hints, on_answer, lookup);
+	request = evdns_getaddrinfo(lookup->dns, resolver->host, resolver->port, hints, on_answer, lookup);
 	/* NULL: it was answered already. Even the resolver may be gone. */
 	if (request)
 		resolver->request = request;
@@ -172,6 +175,8 @@ void resolver_start(struct resolver *resolver)
 	};
 	struct evutil_addrinfo *addresses = NULL;
 
+	if (resolver->lookup)
+		return;
 	if (!evutil_getaddrinfo(resolver->host, resolver->port, &hints, &addresses)) {
 		resolver->resolved(resolver->context, addresses, NULL);
 		return;

@@ -24,10 +24,12 @@ void resolver_free(struct resolver *resolver);
 const char *resolver_host(const struct resolver *resolver);
 
 /*
- * Looks the address up; not again before it was answered. The answer, perhaps before this
- * returns: resolved() with a list that the callee frees with evutil_freeaddrinfo(), or with
- * NULL and what the problem is. Numbers need no DNS.
+ * Looks the address up, by what resolv.conf and /etc/hosts say now; nothing, while it is being looked
+ * up already. The answer, perhaps before this returns: resolved() with a list that the callee frees
+ * with evutil_freeaddrinfo(), or with NULL and what the problem is. Numbers need no DNS.
  */
 void resolver_start(struct resolver *resolver);
+/* It has taken too long: nothing is answered any more, until the next start. */
+void resolver_cancel(struct resolver *resolver);
 
 #endif /* SINK_RESOLVE_H */

@@ -69,6 +69,7 @@ struct sink_stats {
 	uint64_t batches_queued, bytes_queued;
 	uint64_t batches_unsaved, lines_unsaved;   /* of these, gone if the sink is freed now */
 	uint64_t bytes_spooled;			   /* of these, on disk */
+	uint64_t metrics_waiting;		   /* for being made into batches: not among them */
 	uint64_t batches_rejected, lines_rejected; /* the other side will never take them */
 	uint64_t spool_errors;
 	uint64_t reconnects;

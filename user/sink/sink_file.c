@@ -178,11 +178,12 @@ static void file_deliver(struct sink *sink, struct snapshot *snapshot)
 		file->bytes += chunk->text.len;
 		file->count++;
 		file->lines += chunk->lines;
-		chunks_bound(file);
 	}
 	snapshot_free(view);
+	/* First, so that one that is larger than the limit is not what goes over it. */
 	if (!file->writing)
 		file_write(file);
+	chunks_bound(file);
 }
 
 static bool file_idle(const struct sink *sink)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include "core/snapshot.h"
+#include "lib/log.h"
 #include "sink/connection.h"
 #include "sink/datagram.h"
 #include "sink/encoder.h"
@@ -15,9 +16,12 @@
 #include "sink/push.h"
 #include "sink/sink_graphite.h"
 
+#define NAME_SHOWN 100 /* bytes of a metric's name in a message */
+
 enum graphite_counter {
 	VALUES_NOT_FINITE,
 	LINES_TOO_LONG,
+	NAMES_TOO_LONG,
 	GRAPHITE_COUNTERS,
 };
 
@@ -25,16 +29,31 @@ struct graphite {
 	struct encoder encoder;
 	struct graphite_options options;
 	const struct format_options *names;
+	struct format_options current; /* of these, for the flush at hand */
 	struct graphite_template template;
 	struct graphite_format format;
 	struct sink_count counts[GRAPHITE_COUNTERS];
+	bool told; /* of a name too long for a file */
 };
+
+static void names_tell(struct graphite *graphite, const char *name)
+{
+	if (!graphite->format.no_file || graphite->told)
+		return;
+	graphite->told = true;
+	log_warning(
+		"a value of %.*s... is not sent to Graphite, as carbon has no file for it: a component of a path "
+		"without tags is at most %d bytes long, the path %d; others like it are only counted "
+		"(kstatsd.sinks.graphite.names_too_long)",
+		NAME_SHOWN, name, GRAPHITE_FILE_NAME_MAX, GRAPHITE_PATH_MAX);
+}
 
 static int graphite_begin(struct encoder *encoder, const struct snapshot *snapshot)
 {
 	struct graphite *graphite = (struct graphite *)encoder;
 
-	graphite_format_begin(&graphite->format, snapshot, graphite->names);
+	graphite->current = *graphite->names;
+	graphite_format_begin(&graphite->format, snapshot, &graphite->current);
 	return 0;
 }
 
@@ -45,6 +64,7 @@ static int graphite_metric(struct encoder *encoder, const struct snapshot *snaps
 
 	graphite->format.points = 0;
 	graphite_format_metric(&graphite->format, snapshot, metric, &records->text[0]);
+	names_tell(graphite, metric->name);
 	records->points[0] += graphite->format.points;
 	return records->text[0].failed ? -ENOMEM : 0;
 }
@@ -77,6 +97,7 @@ static const struct sink_count *graphite_counts(const struct encoder *encoder, s
 	graphite->counts[VALUES_NOT_FINITE] =
 		(struct sink_count){ "values_not_finite", graphite->format.not_finite };
 	graphite->counts[LINES_TOO_LONG] = (struct sink_count){ "lines_too_long", graphite->format.too_long };
+	graphite->counts[NAMES_TOO_LONG] = (struct sink_count){ "names_too_long", graphite->format.no_file };
 	*count = GRAPHITE_COUNTERS;
 	return graphite->counts;
 }
@@ -131,6 +152,7 @@ static int graphite_init(struct graphite *graphite, const struct graphite_option
 	const char *problem;
 
 	graphite->options = *options;
+	format->for_files = true;
 	format->pickle = options->protocol == GRAPHITE_PICKLE;
 	format->line_max = options->protocol == GRAPHITE_UDP ? DATAGRAM_BYTES : GRAPHITE_LINE_MAX;
 	graphite->encoder.operations = format->pickle ? &pickle_operations : &line_operations;

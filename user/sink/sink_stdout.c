@@ -2,7 +2,8 @@
 /*
  * Standard output. Whoever reads it may be slow, or a stopped terminal; the descriptor is
  * shared with others, so it stays blocking, and no more is written than poll() promises to
- * take: PIPE_BUF bytes at a time. What is not taken soon waits for the next flush.
+ * take: PIPE_BUF bytes at a time, but to a file, which always takes all. What is not taken soon
+ * is written from the loop, as the reader reads; the last flush waits whole, whatever its size.
  */
 #include <errno.h>
 #include <limits.h>
@@ -10,7 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+#include <event2/event.h>
 #include "core/snapshot.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -21,16 +24,21 @@
 #include "sink/view.h"
 
 #define NS_PER_MSEC (NS_PER_SECOND / 1000)
-#define QUEUE_BYTES (16 << 20)
-#define PATIENCE_MSEC 20  /* a reader that takes nothing for so long is not waited for */
-#define DELIVER_MSEC 500  /* nor longer than this for one that takes something */
-#define GOODBYE_MSEC 1000 /* and this at the end */
+#define QUEUE_BYTES (16 << 20) /* of flushes before the last one */
+#define FILE_BYTES (256 << 10) /* written to a file at once */
+#define PATIENCE_MSEC 20       /* a reader that takes nothing for so long is not waited for */
+#define DELIVER_MSEC 500       /* nor longer than this for one that takes something */
+#define TURN_MSEC 20	       /* nor than this in a turn of the loop */
+#define GOODBYE_MSEC 1000      /* and this at the end */
 
 struct standard_output {
 	struct sink sink;
 	struct stdout_options options;
 	const struct format_options *names;
 	bool is_terminal;
+	size_t write_max;   /* bytes that are surely taken at once, if any are */
+	bool is_waited_for; /* by poll(): a pipe, a socket, a terminal */
+	struct event *more; /* can be written */
 	struct queue queue;
 	size_t written; /* of the first batch */
 	bool gone;	/* its reader; a pipe gets no other */
@@ -63,7 +71,8 @@ static void output_broken(struct standard_output *output, int err)
 static bool output_write(struct standard_output *output, struct batch *batch)
 {
 	size_t left = batch->len - output->written;
-	ssize_t got = write(STDOUT_FILENO, batch->data + output->written, left < PIPE_BUF ? left : PIPE_BUF);
+	ssize_t got = write(STDOUT_FILENO, batch->data + output->written,
+			    left < output->write_max ? left : output->write_max);
 
 	if (got < 0) {
 		if (errno == EINTR || errno == EAGAIN)
@@ -98,6 +107,35 @@ static void output_drain(struct standard_output *output, int64_t patience, int64
 		if (!output_write(output, batch))
 			return;
 	}
+}
+
+/* The loop goes on with what is left. */
+static void output_go_on(struct standard_output *output)
+{
+	const struct timeval at_once = {};
+
+	if (queue_first(&output->queue))
+		event_add(output->more, output->is_waited_for ? NULL : &at_once);
+}
+
+static void on_more(evutil_socket_t fd, short events, void *context)
+{
+	struct standard_output *output = context;
+
+	(void)fd;
+	(void)events;
+	output_drain(output, 0, TURN_MSEC);
+	output_go_on(output);
+}
+
+/* The flush is kept whole; what is older has to go, if there is too much of it. */
+static void output_add(struct standard_output *output, const struct text *text)
+{
+	const struct batch *first = queue_first(&output->queue);
+	const size_t needed = text->len + (first ? first->len : 0);
+
+	output->queue.limit = needed > QUEUE_BYTES ? needed : QUEUE_BYTES;
+	queue_add(&output->queue, text->data, text->len);
 }
 
 static int output_format_graphite(struct standard_output *output, const struct snapshot *snapshot,
@@ -137,13 +175,14 @@ static void output_deliver(struct sink *sink, struct snapshot *snapshot)
 		log_error("cannot format %zu metrics for standard output: out of memory; they are dropped",
 			  snapshot->count);
 	} else {
-		queue_add(&output->queue, text.data, text.len);
+		output_add(output, &text);
 	}
 	text_release(&text);
 	snapshot_free(view);
 	began = clock_read(CLOCK_MONOTONIC);
 	output_drain(output, PATIENCE_MSEC, DELIVER_MSEC);
 	output->self.flush_ms = (double)(clock_read(CLOCK_MONOTONIC) - began) / (double)NS_PER_MSEC;
+	output_go_on(output);
 }
 
 static bool output_idle(const struct sink *sink)
@@ -179,6 +218,7 @@ static void output_free(struct sink *sink)
 {
 	struct standard_output *output = (struct standard_output *)sink;
 
+	event_free(output->more);
 	output_drain(output, GOODBYE_MSEC, GOODBYE_MSEC);
 	queue_release(&output->queue);
 	free(output);
@@ -191,12 +231,27 @@ static const struct sink_operations output_operations = {
 	.free = output_free,
 };
 
+/* What standard output is, and how to wait for it: epoll knows no files. */
+static int output_open(struct standard_output *output, struct event_base *base)
+{
+	struct stat status = {};
+
+	output->is_terminal = isatty(STDOUT_FILENO);
+	fstat(STDOUT_FILENO, &status);
+	output->is_waited_for = output->is_terminal || S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode);
+	output->write_max = S_ISREG(status.st_mode) ? FILE_BYTES : PIPE_BUF;
+	output->more = event_new(base, output->is_waited_for ? STDOUT_FILENO : -1,
+				 output->is_waited_for ? EV_WRITE : 0, on_more, output);
+	return output->more ? 0 : -ENOMEM;
+}
+
 struct sink *sink_stdout_new(const struct sink_environment *environment, const void *options,
 			     struct error *error)
 {
 	struct standard_output *output = calloc(1, sizeof(*output));
 
-	if (!output) {
+	if (!output || output_open(output, environment->base)) {
+		free(output);
 		error_set(error, -ENOMEM, "cannot create the output to stdout: out of memory");
 		return NULL;
 	}
@@ -204,7 +259,6 @@ struct sink *sink_stdout_new(const struct sink_environment *environment, const v
 	output->options = *(const struct stdout_options *)options;
 	output->names = environment->names ? environment->names : &format_defaults;
 	output->self.last_flush = clock_read(CLOCK_REALTIME) / NS_PER_SECOND;
-	output->is_terminal = isatty(STDOUT_FILENO);
 	queue_init(&output->queue, QUEUE_BYTES);
 	return &output->sink;
 }

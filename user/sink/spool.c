@@ -137,6 +137,7 @@ static void on_done(struct job *base)
 			spool_tell_lost(spool);
 		operation_free(operation);
 	}
+	spool_tell_recovered(spool);
 	spool->working = false;
 	spool_kick(spool);
 }
@@ -190,6 +191,7 @@ static void on_tick(evutil_socket_t fd, short events, void *context)
 	(void)fd;
 	(void)events;
 	spool->deletes_failed = false;
+	spool_tell_quiet(spool);
 	if (spool->settled && ++spool->ticks % FORGET_TICKS == 0)
 		spool_forget(spool, false);
 	if (spool->shrinkable && (shrink = operation_new(OPERATION_SHRINK, NULL, 0))) {
@@ -287,11 +289,6 @@ void spool_settle(struct spool *spool, int64_t max_age)
 	spool->max_age = max_age;
 	spool_forget(spool, true);
 	spool_kick(spool);
-}
-
-void spool_stats(const struct spool *spool, struct spool_stats *stats)
-{
-	*stats = spool->stats;
 }
 
 static struct spool_client *client_of(struct spool *spool, const char *destination)

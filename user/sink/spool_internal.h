@@ -70,6 +70,16 @@ struct spool_job {
 	char problem[160]; /* why the last write failed */
 };
 
+#define FAILED_ROWS_MAX 64
+
+/* What tells whether a disk that could not be written can be again. */
+struct trouble {
+	uint64_t rows[FAILED_ROWS_MAX]; /* the first that failed */
+	size_t count;
+	bool failed, healed;   /* in these jobs: a write; one that had failed before was stored */
+	bool failing, storing; /* since the last tick: a write failed, another did not */
+};
+
 struct spool {
 	struct spool_job current; /* the first: on_done() has nothing else */
 	struct worker *worker;
@@ -81,11 +91,12 @@ struct spool {
 	uint64_t next_row;
 	int64_t max_age;
 	unsigned int ticks;
-	bool working;	       /* the worker has the job */
-	bool settled;	       /* spool_settle() was called */
-	bool deletes_failed;   /* they alone are no reason for a job */
-	bool shrinkable;       /* something was deleted since */
-	bool complained;       /* that it cannot be written, since it could */
+	bool working;	     /* the worker has the job */
+	bool settled;	     /* spool_settle() was called */
+	bool deletes_failed; /* they alone are no reason for a job */
+	bool shrinkable;     /* something was deleted since */
+	bool complained;     /* that it cannot be written, since it could */
+	struct trouble trouble;
 	uint64_t batches_lost; /* that were to be written after their client had left */
 	struct spool_stats stats;
 };
@@ -97,6 +108,9 @@ void spool_job_work(struct job *job);
 void spool_tell(struct spool *spool, struct operation *operation);
 /* To the log: what is not written, as the disk hangs. */
 void spool_tell_left(const struct spool *spool);
+/* After all operations of a job, and each minute: the disk may have been made whole. */
+void spool_tell_recovered(struct spool *spool);
+void spool_tell_quiet(struct spool *spool);
 /* To all clients: no row is there any more. */
 void spool_tell_lost(struct spool *spool);
 

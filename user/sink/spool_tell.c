@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 /*
  * What became of operations is told to the clients, and to the log what concerns all of them: a
- * disk that cannot be written is complained about once, by whichever batch finds out first.
+ * disk that cannot be written is complained about once, by whichever batch finds out first. On a
+ * full disk small batches may find room where large ones do not: that is no end of it.
  */
 #include <errno.h>
 #include <inttypes.h>
 #include "lib/log.h"
 #include "sink/spool_internal.h"
+
+void spool_stats(const struct spool *spool, struct spool_stats *stats)
+{
+	*stats = spool->stats;
+}
 
 void spool_lose(struct spool_client *client, uint64_t batches, uint64_t points)
 {
@@ -40,19 +46,68 @@ void spool_tell_left(const struct spool *spool)
 		batches, spool->directory);
 }
 
-static void spool_tell_write(struct spool *spool, const struct operation *operation)
+static bool has_failed(const struct trouble *trouble, uint64_t row)
 {
-	const struct spool_client *client = operation->client;
-	/* A database that was set aside has a sentence of its own. */
-	const bool complain = operation->err && operation->err != -EUCLEAN;
+	for (size_t i = 0; i < trouble->count; i++)
+		if (trouble->rows[i] == row)
+			return true;
+	return false;
+}
 
-	if (complain && !spool->complained)
+static void spool_note_failure(struct spool *spool, uint64_t row)
+{
+	struct trouble *trouble = &spool->trouble;
+
+	if (!spool->complained)
 		log_warning(
 			"cannot write to the spool in %s: %s; what cannot be sent waits in memory only, until it can be written again",
 			spool->directory, spool->current.problem);
-	else if (!operation->err && spool->complained)
-		log_info("the spool in %s can be written again", spool->directory);
-	spool->complained = complain;
+	spool->complained = true;
+	trouble->failed = trouble->failing = true;
+	if (trouble->count < FAILED_ROWS_MAX && !has_failed(trouble, row))
+		trouble->rows[trouble->count++] = row;
+}
+
+static void spool_recover(struct spool *spool)
+{
+	log_info("the spool in %s can be written again", spool->directory);
+	spool->complained = false;
+	spool->trouble = (struct trouble){};
+}
+
+void spool_tell_recovered(struct spool *spool)
+{
+	struct trouble *trouble = &spool->trouble;
+	const struct operation *next = TAILQ_FIRST(&spool->pending);
+
+	/* What is tried again together is judged together, be it several jobs. */
+	if (next && next->kind == OPERATION_WRITE)
+		return;
+	if (spool->complained && trouble->healed && !trouble->failed)
+		spool_recover(spool);
+	trouble->failed = trouble->healed = false;
+}
+
+/* Those that failed may all have been sent, or dropped. */
+void spool_tell_quiet(struct spool *spool)
+{
+	struct trouble *trouble = &spool->trouble;
+
+	if (spool->complained && trouble->storing && !trouble->failing)
+		spool_recover(spool);
+	trouble->storing = trouble->failing = false;
+}
+
+static void spool_tell_write(struct spool *spool, const struct operation *operation)
+{
+	const struct spool_client *client = operation->client;
+
+	if (!operation->err) {
+		spool->trouble.storing = true;
+		spool->trouble.healed |= has_failed(&spool->trouble, operation->row);
+	} else if (operation->err != -EUCLEAN) {
+		spool_note_failure(spool, operation->row);
+	}
 	if (!client->gone)
 		client->events.written(client->events.context, operation->row, operation->err);
 	else if (operation->err)
@@ -111,6 +166,9 @@ void spool_tell_lost(struct spool *spool)
 {
 	struct spool_client *client, *next;
 
+	/* It has a sentence of its own. */
+	spool->complained = false;
+	spool->trouble = (struct trouble){};
 	for (client = TAILQ_FIRST(&spool->clients); client; client = next) {
 		next = TAILQ_NEXT(client, next);
 		client->events.lost(client->events.context);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -13,10 +14,21 @@
 
 #define PROBLEM_BYTES 160
 
+/* Of authorities, certificate and key: by what is seen that a file is another. */
+#define FILES 3
+
+struct stamp {
+	dev_t device;
+	ino_t inode;
+	off_t size;
+	struct timespec modified, changed;
+};
+
 struct tls {
 	SSL_CTX *context;
-	bool insecure;
-	char name[ADDRESS_BYTES]; /* who the other side has to be */
+	const struct tls_options *options;
+	struct stamp stamps[FILES]; /* of what `context` was made of */
+	char name[ADDRESS_BYTES];   /* who the other side has to be */
 };
 
 struct tls_session {
@@ -34,10 +46,9 @@ static const char *reason_read(void)
 	return reason ? reason : "no reason is known";
 }
 
-static int certificates_load(struct tls *tls, const struct tls_options *options, struct error *error)
+static int certificates_load(SSL_CTX *context, const struct tls_options *options, struct error *error)
 {
 	const char *key = *options->key_file ? options->key_file : options->cert_file;
-	SSL_CTX *context = tls->context;
 
 	ERR_clear_error();
 	if (*options->ca_file ? !SSL_CTX_load_verify_file(context, options->ca_file)
@@ -55,26 +66,65 @@ static int certificates_load(struct tls *tls, const struct tls_options *options,
 	return 0;
 }
 
+/* A file that is not there has a stamp of its own: zeros. */
+static void stamps_read(const struct tls_options *options, struct stamp stamps[FILES])
+{
+	const char *const names[FILES] = { options->ca_file, options->cert_file, options->key_file };
+	struct stat file;
+
+	memset(stamps, 0, FILES * sizeof(*stamps));
+	for (size_t i = 0; i < FILES; i++) {
+		if (!*names[i] || stat(names[i], &file))
+			continue;
+		stamps[i].device = file.st_dev;
+		stamps[i].inode = file.st_ino;
+		stamps[i].size = file.st_size;
+		stamps[i].modified = file.st_mtim;
+		stamps[i].changed = file.st_ctim;
+	}
+}
+
+int tls_refresh(struct tls *tls, struct error *error)
+{
+	const struct tls_options *options = tls->options;
+	struct stamp stamps[FILES];
+	SSL_CTX *context;
+	int err;
+
+	/* Before the files are read: who writes meanwhile is seen the next time. */
+	stamps_read(options, stamps);
+	if (tls->context && !memcmp(stamps, tls->stamps, sizeof(stamps)))
+		return 0;
+	context = SSL_CTX_new(TLS_client_method());
+	if (!context)
+		return error_set(error, -ENOMEM, "cannot set up TLS: out of memory");
+	SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+	SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_verify(context, options->insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
+	err = certificates_load(context, options, error);
+	if (err) {
+		SSL_CTX_free(context);
+		return err;
+	}
+	/* Sessions that there are keep theirs. */
+	SSL_CTX_free(tls->context);
+	tls->context = context;
+	memcpy(tls->stamps, stamps, sizeof(stamps));
+	return 0;
+}
+
 struct tls *tls_new(const struct tls_options *options, const char *host, struct error *error)
 {
 	struct tls *tls = calloc(1, sizeof(*tls));
 
-	if (tls)
-		tls->context = SSL_CTX_new(TLS_client_method());
-	if (!tls || !tls->context) {
+	if (!tls) {
 		error_set(error, -ENOMEM, "cannot set up TLS: out of memory");
-		goto out_free;
+		return NULL;
 	}
-	tls->insecure = options->insecure;
+	tls->options = options;
 	snprintf(tls->name, sizeof(tls->name), "%s", *options->server_name ? options->server_name : host);
-	SSL_CTX_set_min_proto_version(tls->context, TLS1_2_VERSION);
-	SSL_CTX_set_mode(tls->context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_RELEASE_BUFFERS);
-	SSL_CTX_set_verify(tls->context, options->insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
-	if (certificates_load(tls, options, error))
-		goto out_free;
-	return tls;
-
-out_free:
+	if (!tls_refresh(tls, error))
+		return tls;
 	tls_free(tls);
 	return NULL;
 }
@@ -96,7 +146,7 @@ static bool session_expect(SSL *ssl, const struct tls *tls)
 
 	if (!is_number && !SSL_set_tlsext_host_name(ssl, tls->name))
 		return false;
-	if (tls->insecure)
+	if (tls->options->insecure)
 		return true;
 	return is_number ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), tls->name)
 			 : SSL_set1_host(ssl, tls->name);

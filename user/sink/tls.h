@@ -15,8 +15,13 @@
 struct tls;	    /* what connections to one host share */
 struct tls_session; /* one of them */
 
-/* Reads the files of `options`. `host` is who the other side has to be, unless the options say. NULL with the sentence in `error`. */
+/* Reads the files of `options`, which must outlive it. `host` is who the other side has to be, unless the options say. NULL with the sentence in `error`. */
 struct tls *tls_new(const struct tls_options *options, const char *host, struct error *error);
+/*
+ * Reads the files again, for the sessions to come, if they are others by now. -EINVAL or -ENOMEM: they cannot be used;
+ * what was read before is, and they are tried again the next time. Why is in `error`.
+ */
+int tls_refresh(struct tls *tls, struct error *error);
 /* Safe on NULL. */
 void tls_free(struct tls *tls);
 

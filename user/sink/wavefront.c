@@ -62,6 +62,7 @@ struct wavefront {
 	struct encoder encoder;
 	struct wavefront_options options;
 	const struct format_options *names;
+	struct format_options current; /* of these, for the flush at hand */
 	wavefront_refused_fn *refused;
 	void *context;
 	bool told[WAVEFRONT_REFUSALS];
@@ -262,7 +263,7 @@ static int wavefront_metric(struct encoder *encoder, const struct snapshot *snap
 	stem_write(wavefront);
 	tail_write(wavefront, snapshot->timestamp);
 	if (!is_timer || wavefront->options.timer_points)
-		fields_visit(snapshot, metric, wavefront->names, point_add, wavefront);
+		fields_visit(snapshot, metric, &wavefront->current, point_add, wavefront);
 	if (metric->type == METRIC_SET && metric->set.estimated)
 		point_add(wavefront, "estimated", 1);
 	if (is_timer && !metric->idle)
@@ -308,7 +309,17 @@ static void wavefront_free(struct encoder *encoder)
 	free(wavefront);
 }
 
+static int wavefront_begin(struct encoder *encoder, const struct snapshot *snapshot)
+{
+	struct wavefront *wavefront = (struct wavefront *)encoder;
+
+	(void)snapshot;
+	wavefront->current = *wavefront->names;
+	return 0;
+}
+
 static const struct encoder_operations operations = {
+	.begin = wavefront_begin,
 	.metric = wavefront_metric,
 	.end = wavefront_end,
 	.counts = wavefront_counts,
