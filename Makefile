@@ -175,6 +175,7 @@ comma := ,
 # Functions that a test puts itself in the place of.
 $(OUTPUT)/tests/unit/test_relay_socket: wraps := \
 	$(addprefix -Wl$(comma)--wrap=,resolver_new resolver_free resolver_start clock_gettime)
+$(OUTPUT)/tests/unit/test_outbox: wraps := -Wl$(comma)--wrap=calloc
 $(C_TESTS): %: %.o $(LIBRARY_OBJECTS)
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(wraps) $^ $(lib_ldlibs) -lcmocka -o $@

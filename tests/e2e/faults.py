@@ -134,16 +134,37 @@ def reset(client):
     client.close()
 
 
+def build_shim(source, library):
+    compiler = os.environ.get("CC") or "gcc"
+    done = subprocess.run([compiler, "-std=gnu11", "-D_GNU_SOURCE", "-O2", "-shared", "-fPIC", "-o", library,
+                           os.path.join(HERE, source)], stderr=subprocess.PIPE, text=True, check=False)
+    expect(done.returncode == 0, f"cannot build {source}: {done.stderr}")
+
+
+class HungDisk:
+    """A disk of files whose path contains `name`, as a daemon sees it with `prefix` before its command; hang() stops it."""
+
+    def __init__(self, folder, name):
+        self.library, self.name = os.path.join(str(folder), "disk.so"), name
+        self.file = os.path.join(str(folder), "hangs")
+        build_shim("disk_shim.c", self.library)
+
+    @property
+    def prefix(self):
+        return ["env", f"LD_PRELOAD={self.library}", f"KSTATSD_DISK={self.name}", f"KSTATSD_DISK_HANGS={self.file}"]
+
+    def hang(self):
+        with open(self.file, "wb"):
+            pass
+
+
 class Clock:
     """A daemon's wall clock: its `prefix` goes before the command, step() sets it."""
 
     def __init__(self, folder):
         self.library = os.path.join(str(folder), "clock.so")
         self.file = os.path.join(str(folder), "clock")
-        compiler = os.environ.get("CC") or "gcc"
-        done = subprocess.run([compiler, "-std=gnu11", "-D_GNU_SOURCE", "-O2", "-shared", "-fPIC", "-o", self.library,
-                               os.path.join(HERE, "clock_shim.c")], stderr=subprocess.PIPE, text=True, check=False)
-        expect(done.returncode == 0, f"cannot build the clock: {done.stderr}")
+        build_shim("clock_shim.c", self.library)
         self.offset = 0
         with open(self.file, "wb") as file:
             file.write(bytes(8))

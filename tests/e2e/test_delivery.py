@@ -265,6 +265,34 @@ def test_a_full_disk_has_room_again(start, tmp_path):
             receiver.wait_names("stats.counters.room.0.count", "stats.counters.room.499.count")
 
 
+def test_what_a_reload_drops_is_counted(start, tmp_path):
+    """Without a spool the successor of a changed output does not get what the old one had: that is in the counters."""
+    config = tmp_path / "config.yaml"
+    port = closed_port()
+
+    def configure(more):
+        config.write_text(f'outputs: {{graphite: [{{address: "127.0.0.1:{port}", queue: {{disk: 0}}, {more}}}]}}\n')
+
+    configure("retry: {max: 5s}")
+    one = start(config=config)
+    for flush in range(3):
+        count_up(one, f"gone{flush}", 10)
+        one.flush()
+    assert sinks(one)[0]["batches_queued"] == 3
+    configure("retry: {max: 6s}")
+    assert one.ask("reload").returncode == 0
+    dropped = 0
+
+    def counted():
+        nonlocal dropped
+        dropped += one.flush().count("sinks.graphite.batches_dropped")
+        return dropped
+
+    wait_for(counted, "the old output to end")
+    assert dropped == 3, one.log()
+    assert one.log().count("which is no output any more, have not left") == 1, one.log()
+
+
 DAMAGE = {
     "no database": lambda data: b"this is no database\n" * 100,
     "zeros": lambda data: bytes(len(data)),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 /* An outbox keeps whole batches in order, within its limits, in memory and on disk, and counts what it drops. */
+#include <pthread.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -15,7 +16,7 @@
 #include "directory.h"
 #include "lib/clock.h"
 #include "lib/log.h"
-#include "sink/outbox.h"
+#include "sink/outbox_internal.h"
 #include "sink/spool.h"
 #include "sink/worker.h"
 
@@ -27,6 +28,21 @@ static struct event_base *base;
 static struct worker *worker;
 static struct spool *spool;
 static unsigned int available;
+
+/* The linker puts this before calloc(): entries for which there is memory; -1: any number. */
+static int entries_left = -1;
+
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	if (size == sizeof(struct entry) && !entries_left)
+		return NULL;
+	if (size == sizeof(struct entry) && entries_left > 0)
+		entries_left--;
+	return __real_calloc(count, size);
+}
 
 static void on_available(void *context)
 {
@@ -494,6 +510,108 @@ static void test_disk_refuses(void **state)
 	outbox_free(outbox);
 }
 
+/* A job that holds the worker up for as long as `gate` is locked. */
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+
+static void gate_pass(struct job *job)
+{
+	(void)job;
+	pthread_mutex_lock(&gate);
+	pthread_mutex_unlock(&gate);
+}
+
+static void gate_done(struct job *job)
+{
+	(void)job;
+}
+
+/* What is waited for grows too old while the disk is slow: what is behind it is offered. */
+static void test_age_while_it_is_read(void **state)
+{
+	const struct queue_options limits = { .memory = 100, .disk = PLENTY, .max_age = 200 * NS_PER_MS };
+	struct job job = { .work = gate_pass, .done = gate_done };
+	struct outbox *outbox = outbox_of(limits);
+
+	(void)state;
+	settle();
+	for (char letter = 'a'; letter <= 'c'; letter++)
+		add_urgent(outbox, letter, 90);
+	settle();
+	usleep(100000);
+	for (char letter = 'u'; letter <= 'w'; letter++)
+		add_urgent(outbox, letter, 90);
+	settle();
+	expect(outbox, 'a', 90);
+	outbox_delivered(outbox);
+	pthread_mutex_lock(&gate);
+	worker_submit(worker, &job);
+	assert_null(outbox_take(outbox));
+	usleep(120000);
+	available = 0;
+	/* The old ones go, though one is being read. */
+	outbox_expire(outbox);
+	assert_int_equal(stats_of(outbox).batches_dropped, 2);
+	pthread_mutex_unlock(&gate);
+	settle();
+	assert_int_equal(available, 1);
+	expect(outbox, 'u', 90);
+	outbox_free(outbox);
+}
+
+/* Rows that no memory can be had for stay on disk, and are counted. */
+static void test_no_memory_to_list(void **state)
+{
+	const struct queue_options limits = { .memory = 1000, .disk = PLENTY };
+	struct outbox *outbox = outbox_of(limits);
+
+	(void)state;
+	settle();
+	for (char letter = 'a'; letter <= 'f'; letter++)
+		add_urgent(outbox, letter, 100);
+	outbox_free(outbox);
+	spool_stop();
+	spool_start();
+	outbox = outbox_of(limits);
+	entries_left = 2;
+	settle();
+	entries_left = -1;
+	assert_int_equal(stats_of(outbox).batches_queued, 2);
+	assert_int_equal(stats_of(outbox).spool_errors, 4);
+	expect(outbox, 'e', 100);
+	outbox = outbox_again(outbox, limits);
+	assert_int_equal(stats_of(outbox).batches_queued, 6);
+	outbox_free(outbox);
+}
+
+static void test_what_cannot_be_kept_is_counted(void **state)
+{
+	struct outbox *outbox = outbox_of((struct queue_options){ .memory = 400, .disk = 50 });
+	struct rlimit before, none = {};
+	struct spool_stats lost;
+
+	(void)state;
+	settle();
+	/* Larger than what disk may hold. */
+	add_urgent(outbox, 'a', 100);
+	outbox_free(outbox);
+	spool_stats(spool, &lost);
+	assert_int_equal(lost.batches_dropped, 1);
+	assert_int_equal(lost.points_dropped, 100);
+	/* Not written, and nobody is there any more to have it back. */
+	outbox = outbox_of((struct queue_options){ .memory = 400, .disk = PLENTY });
+	settle();
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	none.rlim_max = before.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	add(outbox, 'b', 30);
+	outbox_free(outbox);
+	settle();
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	spool_stats(spool, &lost);
+	assert_int_equal(lost.batches_dropped, 2);
+	assert_int_equal(lost.points_dropped, 130);
+}
+
 /* What memory has of a file that was set aside is written to the new one; the rest is counted. */
 static void test_spool_is_lost(void **state)
 {
@@ -639,6 +757,9 @@ int main(void)
 		SPOOLED(test_oldest_goes_from_disk),
 		SPOOLED(test_clocks),
 		SPOOLED(test_disk_refuses),
+		SPOOLED(test_age_while_it_is_read),
+		SPOOLED(test_no_memory_to_list),
+		SPOOLED(test_what_cannot_be_kept_is_counted),
 		SPOOLED(test_spool_is_lost),
 		SPOOLED(test_nothing_is_lost),
 	};

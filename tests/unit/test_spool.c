@@ -18,11 +18,12 @@
 #include <event2/event.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include "directory.h"
 #include "lib/clock.h"
 #include "lib/log.h"
-#include "sink/spool.h"
+#include "sink/spool_internal.h"
 #include "sink/worker.h"
 
 #define ROWS_MAX 4096
@@ -43,6 +44,7 @@ struct told {
 	struct batch *batch; /* read last */
 	int err;	     /* told last */
 	unsigned int lost;
+	size_t written_at_loss;
 	int report; /* file descriptor; 0: none */
 };
 
@@ -88,7 +90,10 @@ static void on_read(void *context, uint64_t row, struct batch *batch, int err)
 
 static void on_lost(void *context)
 {
-	((struct told *)context)->lost++;
+	struct told *told = context;
+
+	told->lost++;
+	told->written_at_loss = told->written_count;
 }
 
 static bool attach(struct told *told, const char *destination)
@@ -428,6 +433,68 @@ static void test_corrupt_while_used(void **state)
 	spool_end();
 }
 
+/* What the new file got in the same job is told after the loss of the old one: it is not lost. */
+static void test_corrupt_beside_writes(void **state)
+{
+	const uint64_t first = fill();
+	size_t before = 0;
+
+	(void)state;
+	for (int i = 0; i < 30; i++)
+		spoil(MIB + i * 65536, 65536);
+	for (int i = 0; i < 8 && !one.lost; i++) {
+		struct job job = { .work = gate_pass, .done = gate_done };
+
+		pthread_mutex_lock(&gate);
+		worker_submit(worker, &job);
+		/* The worker's already; what comes now is one job. */
+		write_one(&one, 10);
+		assert_int_equal(spool_read(one.client, first + i), 0);
+		for (int j = 0; j < 3; j++)
+			write_one(&one, 10);
+		pthread_mutex_unlock(&gate);
+		worker_finish(worker);
+		before = one.written_count - 3;
+	}
+	assert_int_equal(one.lost, 1);
+	assert_int_equal(one.failed, 0);
+	assert_int_equal(one.written_at_loss, before);
+	expect_row(&one, one.written[one.written_count - 1], 10);
+	detach(&one);
+	spool_end();
+}
+
+/* Nobody's data keep the room that they had. */
+static void test_shrinks_when_empty(void **state)
+{
+	const uint64_t first = fill();
+	struct stat file;
+	char path[96];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/spool.db", directory);
+	for (int i = 0; i < 8; i++) {
+		/* Not while there is something in it. */
+		event_active(spool->tick, EV_TIMEOUT, 1);
+		event_base_loop(base, EVLOOP_NONBLOCK);
+		worker_finish(worker);
+		assert_int_equal(stat(path, &file), 0);
+		assert_true(file.st_size > 8 * MIB);
+		spool_delete(one.client, first + i);
+		worker_finish(worker);
+	}
+	event_active(spool->tick, EV_TIMEOUT, 1);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	worker_finish(worker);
+	assert_int_equal(stat(path, &file), 0);
+	assert_true(file.st_size < MIB);
+	write_one(&one, 10);
+	worker_finish(worker);
+	expect_row(&one, one.written[0], 10);
+	detach(&one);
+	spool_end();
+}
+
 /* A corrupt file costs what it held, never the start. */
 static void test_corrupt_at_the_start(void **state)
 {
@@ -672,6 +739,8 @@ int main(void)
 		TEST(test_killed),
 		TEST(test_damaged_row),
 		TEST(test_corrupt_while_used),
+		TEST(test_corrupt_beside_writes),
+		TEST(test_shrinks_when_empty),
 		TEST(test_corrupt_at_the_start),
 		TEST(test_file_cannot_grow),
 		TEST(test_disk_full),

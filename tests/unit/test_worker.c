@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 /* Jobs are done in order, outside of the loop, and told inside of it. */
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -13,6 +15,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include <event2/event.h>
+#include "lib/clock.h"
 #include "sink/worker.h"
 
 #define JOBS 100
@@ -22,6 +25,7 @@ struct numbered {
 	int number;
 	int again; /* how many more times it submits itself */
 	bool blocks_signals;
+	atomic_bool dropped;
 };
 
 static struct event_base *base;
@@ -34,12 +38,14 @@ static size_t done_count, told_count;
 
 /* The thread waits here until it is let through. */
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+static atomic_bool working;
 
 static void work(struct job *job)
 {
 	struct numbered *numbered = (struct numbered *)job;
 	sigset_t blocked;
 
+	working = true;
 	pthread_mutex_lock(&gate);
 	pthread_sigmask(SIG_SETMASK, NULL, &blocked);
 	numbered->blocks_signals = sigismember(&blocked, SIGTERM) && sigismember(&blocked, SIGHUP);
@@ -83,6 +89,7 @@ static int worker_open(void **state)
 	(void)state;
 	loop = pthread_self();
 	done_count = told_count = 0;
+	working = false;
 	base = event_base_new();
 	worker = base ? worker_new(base, &error) : NULL;
 	return worker ? 0 : -1;
@@ -150,6 +157,39 @@ static void test_free_does_what_is_left(void **state)
 	assert_non_null(worker);
 }
 
+static void drop(struct job *job)
+{
+	((struct numbered *)job)->dropped = true;
+}
+
+/* What hangs is left behind, and is the thread's; what was not begun never is. */
+static void test_dismissed_without_waiting(void **state)
+{
+	static struct numbered jobs[2];
+	struct error error;
+
+	(void)state;
+	for (int i = 0; i < 2; i++)
+		jobs[i] =
+			(struct numbered){ .job = { .work = work, .done = tell, .drop = drop }, .number = i };
+	pthread_mutex_lock(&gate);
+	worker_submit(worker, &jobs[0].job);
+	while (!working)
+		sched_yield();
+	worker_submit(worker, &jobs[1].job);
+	assert_false(worker_finish_until(worker, clock_read(CLOCK_MONOTONIC) + NS_PER_SECOND / 100));
+	assert_false(worker_free_until(worker, 0));
+	assert_true(jobs[1].dropped);
+	assert_false(jobs[0].dropped);
+	pthread_mutex_unlock(&gate);
+	while (!jobs[0].dropped)
+		sched_yield();
+	assert_int_equal(done_count, 1);
+	assert_int_equal(told_count, 0);
+	worker = worker_new(base, &error);
+	assert_non_null(worker);
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, worker_open, worker_close)
@@ -158,6 +198,7 @@ int main(void)
 		TEST(test_submitting_does_not_wait),
 		TEST(test_finish_waits_for_what_ends_lead_to),
 		TEST(test_free_does_what_is_left),
+		TEST(test_dismissed_without_waiting),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

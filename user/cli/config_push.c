@@ -81,14 +81,10 @@ static int destination_add(struct config_scan *scan, const struct config_key *ke
 			   struct push_options *push)
 {
 	struct config_key one = { .path = key->path, .size = ADDRESS_BYTES };
-	char *address = push->destinations[push->destination_count];
+	char address[ADDRESS_BYTES] = "";
 	int err = config_set_address(scan, &one, node, address);
 
-	for (size_t i = 0; !err && i < push->destination_count; i++)
-		if (!strcmp(push->destinations[i], address))
-			err = config_scan_fail(scan, node, key->path, "%s stands here twice", address);
-	push->destination_count += !err;
-	return err;
+	return err ? err : config_add_destination(scan, key, node, push, address);
 }
 
 int config_set_destination(struct config_scan *scan, const struct config_key *key, const yaml_node_t *node,

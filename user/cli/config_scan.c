@@ -122,6 +122,30 @@ static const struct config_key *key_nearest(const struct config_key *keys, const
 	return nearest;
 }
 
+/* A known key, but in one word: "filter.include" is written as "filter: {include: ...}". */
+static int key_dotted(struct config_scan *scan, const yaml_node_t *node, const char *path, const char *text)
+{
+	const char *const closing = "}}}}}}}}";
+	char nested[CONFIG_PATH_MAX * 2] = "";
+	size_t used = 0, depth = 0;
+
+	/* A known key has a few words: no more than there are braces. */
+	for (size_t len = strcspn(text, "."); text[len]; len = strcspn(text, ".")) {
+		used += (size_t)snprintf(nested + used, sizeof(nested) - used, "%.*s: {", (int)len, text);
+		text += len + 1;
+		depth++;
+	}
+	return config_scan_fail(scan, node, path, "a key is one word without dots here: write %s%s: ...%.*s",
+				nested, text, (int)depth, closing);
+}
+
+static bool key_is_known(const struct config_key *keys, const char *path)
+{
+	while (keys->path && strcmp(keys->path, path))
+		keys++;
+	return keys->path;
+}
+
 static int key_unknown(struct config_scan *scan, const yaml_node_t *node, const char *path)
 {
 	const struct config_key *nearest = key_nearest(scan->keys, path);
@@ -211,7 +235,8 @@ static int mapping_walk(struct config_scan *scan, const yaml_node_t *node, const
 		if (snprintf(below, sizeof(below), "%s%s%s", path, *path ? "." : "", text) >=
 			    (int)sizeof(below) ||
 		    !*text || strchr(text, '.'))
-			return key_unknown(scan, key, below);
+			return key_is_known(scan->keys, below) ? key_dotted(scan, key, below, text)
+							       : key_unknown(scan, key, below);
 		err = node_apply(scan, key, yaml_document_get_node(scan->document, pair->value), below);
 	}
 	return err;

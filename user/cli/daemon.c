@@ -20,6 +20,9 @@
 
 #define DRAIN_POLL_NS 10000000
 #define RING_RETRY_NS 100000000
+/* What is on its way to disk when the time is up has so long: more often than not it needs a moment only. */
+#define GRACE_NS NS_PER_SECOND
+#define GRACE_TOLD_TWICE_NS (NS_PER_SECOND / 10)
 
 static const int signal_numbers[DAEMON_SIGNALS] = {
 	[SIGNAL_TERM] = SIGTERM,
@@ -124,10 +127,11 @@ static void daemon_on_drain(evutil_socket_t fd, short what, void *context)
 {
 	struct daemon *daemon = context;
 	bool idle = outputs_idle(&daemon->outputs), safe = outputs_safe(&daemon->outputs);
+	bool done = (idle || safe) && outputs_saved(&daemon->outputs);
 
 	(void)fd;
 	(void)what;
-	if (!idle && !safe && clock_read(CLOCK_MONOTONIC) < daemon->leave_until) {
+	if (!done && clock_read(CLOCK_MONOTONIC) < daemon->leave_until) {
 		event_after(daemon->drain, DRAIN_POLL_NS);
 		return;
 	}
@@ -170,6 +174,9 @@ static void daemon_on_signal(evutil_socket_t number, short what, void *context)
 		daemon_leave(daemon);
 	} else if (number != SIGHUP) {
 		log_warning("told twice to end: not waiting for the outputs");
+		daemon->told_twice = true;
+		if (!outputs_idle(&daemon->outputs))
+			daemon_tell_left(daemon);
 		event_base_loopbreak(daemon->base);
 	} else {
 		answer = daemon_answer_reload(daemon);
@@ -288,6 +295,14 @@ static int daemon_open(struct daemon *daemon, struct error *error)
 	return events_new(daemon, error);
 }
 
+static int64_t release_until(const struct daemon *daemon)
+{
+	const int64_t grace = daemon->told_twice ? GRACE_TOLD_TWICE_NS : GRACE_NS;
+	const int64_t until = clock_read(CLOCK_MONOTONIC) + grace;
+
+	return until > daemon->leave_until || daemon->told_twice ? until : daemon->leave_until;
+}
+
 static void daemon_close(struct daemon *daemon)
 {
 	events_free(daemon);
@@ -299,7 +314,7 @@ static void daemon_close(struct daemon *daemon)
 	store_free(daemon->store);
 	naming_free(daemon->naming);
 	naming_free(daemon->next_naming);
-	outputs_release(&daemon->outputs);
+	outputs_release(&daemon->outputs, release_until(daemon));
 	control_free(daemon->control);
 	if (daemon->base)
 		event_base_free(daemon->base);

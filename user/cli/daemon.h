@@ -65,6 +65,7 @@ struct daemon {
 
 	struct schedule schedule;
 	int64_t started, window_opened, leave_until; /* CLOCK_MONOTONIC; leave_until 0: not leaving */
+	bool told_twice;			     /* to leave */
 	struct daemon_counts counts, counted;	     /* counted: what was exported */
 	struct {
 		int64_t timestamp;

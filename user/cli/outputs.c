@@ -15,7 +15,7 @@ static const struct output_kind kinds[] = {
 	  offsetof(struct config, table_enabled), sink_stdout_new, false,
 	  offsetof(struct stdout_options, view), STORAGE_NONE },
 	{ offsetof(struct config, file), sizeof(struct file_options), offsetof(struct config, file_count), 0,
-	  sink_file_new, false, offsetof(struct file_options, view), STORAGE_FILES },
+	  sink_file_new, false, offsetof(struct file_options, view), STORAGE_NONE },
 	{ offsetof(struct config, prometheus), sizeof(struct prometheus_options), 0,
 	  offsetof(struct config, prometheus_enabled), sink_prometheus_new, true,
 	  offsetof(struct prometheus_options, view), STORAGE_NONE },
@@ -152,20 +152,17 @@ static bool plan_wants_spool(const struct output_plan *plan)
 static int storage_open(struct outputs *outputs, const struct output_plan *plans, size_t count,
 			struct error *error)
 {
-	bool worker = false, spool = false;
 	struct error problem = {};
+	bool spool = false;
 
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count; i++)
 		spool |= plan_wants_spool(&plans[i]);
-		worker |= spool || plans[i].kind->storage == STORAGE_FILES;
-	}
-	if (worker && !outputs->worker) {
-		outputs->worker = worker_new(outputs->base, error);
-		if (!outputs->worker)
-			return -EIO;
-	}
 	if (!spool || outputs->spool || !*outputs->state_dir)
 		return 0;
+	if (!outputs->worker)
+		outputs->worker = worker_new(outputs->base, error);
+	if (!outputs->worker)
+		return -EIO;
 	outputs->spool = spool_new(outputs->worker, outputs->state_dir, &problem);
 	if (!outputs->spool)
 		log_warning("%s; what cannot be sent waits in memory only", problem.text);
@@ -202,7 +199,6 @@ int outputs_update(struct outputs *outputs, const struct config *config, struct 
 
 	if (storage_open(outputs, plans, count, error))
 		return -EIO;
-	environment.worker = outputs->worker;
 	environment.spool = outputs->spool;
 	for (size_t i = 0; i < count; i++) {
 		if (output_find(outputs, &plans[i]) || output_find_updatable(outputs, &plans[i]))
@@ -227,13 +223,13 @@ int outputs_update(struct outputs *outputs, const struct config *config, struct 
 	return 0;
 }
 
-void outputs_release(struct outputs *outputs)
+void outputs_release(struct outputs *outputs, int64_t until)
 {
 	outputs_free(outputs->first);
 	outputs->first = NULL;
 	/* Whose last jobs are done by then. */
-	spool_free(outputs->spool);
-	worker_free(outputs->worker);
+	spool_free_until(outputs->spool, until);
+	worker_free_until(outputs->worker, until);
 	outputs->spool = NULL;
 	outputs->worker = NULL;
 }
@@ -253,6 +249,7 @@ void outputs_deliver(struct outputs *outputs, struct snapshot *snapshot, int64_t
 
 		if (output_is_over(output, patience)) {
 			*link = output->next;
+			output_lose(outputs, output);
 			output_free(output);
 			continue;
 		}
@@ -287,6 +284,11 @@ bool outputs_safe(const struct outputs *outputs)
 		if (!sink_safe(output->sink))
 			return false;
 	return true;
+}
+
+bool outputs_saved(const struct outputs *outputs)
+{
+	return !outputs->spool || spool_is_idle(outputs->spool);
 }
 
 void outputs_hurry(struct outputs *outputs)

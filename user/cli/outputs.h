@@ -23,15 +23,25 @@ struct spool;
 struct store;
 struct worker;
 
+#define OUTPUT_KINDS 16 /* or less */
+
+/* What outputs of one kind held when their time was up. */
+struct output_losses {
+	const char *kind; /* NULL: none so far */
+	uint64_t batches, lines;
+	uint64_t batches_counted, lines_counted; /* what outputs_count_self() has exported */
+};
+
 struct outputs {
 	struct event_base *base;
 	struct output *first;
-	struct worker *worker;		  /* NULL: no output needed it so far */
+	struct worker *worker;		  /* the spool's; NULL: no output needed one so far */
 	struct spool *spool;		  /* the same, or it could not be opened */
 	struct spool_stats spool_counted; /* what outputs_count_self() has exported */
-	const char *state_dir;		  /* "": nowhere */
-	struct format_options names;	  /* the sinks point here: not to be moved */
-	struct relay_feed relays;	  /* the same */
+	struct output_losses losses[OUTPUT_KINDS];
+	const char *state_dir;	     /* "": nowhere */
+	struct format_options names; /* the sinks point here: not to be moved */
+	struct relay_feed relays;    /* the same */
 };
 
 /* No sinks yet. `state_dir` outlives them. */
@@ -41,7 +51,8 @@ void outputs_init(struct outputs *outputs, struct event_base *base, const char *
  * cannot be opened is a warning.
  */
 int outputs_update(struct outputs *outputs, const struct config *config, struct error *error);
-void outputs_release(struct outputs *outputs);
+/* Waits until what the spool was given is on disk, but not beyond `until` (CLOCK_MONOTONIC); says what is lost. */
+void outputs_release(struct outputs *outputs, int64_t until);
 
 /* Hands the snapshot to each; drops retired ones that are idle or older than `patience` nanoseconds. */
 void outputs_deliver(struct outputs *outputs, struct snapshot *snapshot, int64_t patience);
@@ -50,6 +61,8 @@ bool outputs_want_buckets(const struct config *config);
 /* True when everything delivered has left; or when what has not is safe on disk. */
 bool outputs_idle(const struct outputs *outputs);
 bool outputs_safe(const struct outputs *outputs);
+/* True when the spool has nothing more to do. */
+bool outputs_saved(const struct outputs *outputs);
 /* The daemon leaves: nothing waits for its time any more. */
 void outputs_hurry(struct outputs *outputs);
 /* Bytes that have not left, and of these, those that are safe on disk for the next daemon. */

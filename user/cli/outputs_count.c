@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 /*
  * What the sinks count becomes metrics: kstatsd.sinks.KIND.NAME, of all sinks of a kind together; of kind
- * "spool" is what waited for outputs that are not configured any more. What an output never counted is not
- * told: most of it stays 0 for ever, and there are receivers that charge by points.
+ * "spool" is what waited for outputs that are not configured any more, or could not be written for them. What
+ * an output still has when it goes is counted as dropped. What an output never counted is not told: most of it
+ * stays 0 for ever, and there are receivers that charge by points.
  */
+#include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include "cli/outputs_internal.h"
 #include "core/store.h"
+#include "lib/log.h"
 #include "sink/encoder.h"
 #include "sink/spool.h"
 
@@ -64,6 +68,33 @@ static int output_count_self(struct output *output, const struct telling *tellin
 	return err;
 }
 
+void output_lose(struct outputs *outputs, const struct output *output)
+{
+	struct output_losses *losses = outputs->losses;
+	struct sink_stats now;
+
+	sink_stats(output->sink, &now);
+	if (!now.batches_unsaved)
+		return;
+	log_warning(
+		"%" PRIu64 " batches (%" PRIu64
+		" lines) for %s at %s, which is no output any more, have not left within shutdown_timeout and are dropped",
+		now.batches_unsaved, now.lines_unsaved, now.kind, now.address);
+	while (losses->kind && strcmp(losses->kind, now.kind) && losses < outputs->losses + OUTPUT_KINDS - 1)
+		losses++;
+	losses->kind = now.kind;
+	losses->batches += now.batches_unsaved;
+	losses->lines += now.lines_unsaved;
+}
+
+static int losses_count_self(struct output_losses *losses, const struct telling *telling)
+{
+	return counter_tell(telling, losses->kind, "batches_dropped", losses->batches,
+			    &losses->batches_counted)
+		       ?: counter_tell(telling, losses->kind, "lines_dropped", losses->lines,
+				       &losses->lines_counted);
+}
+
 int outputs_count_self(struct outputs *outputs, struct store *store, unsigned int window, bool tell)
 {
 	const struct telling telling = { tell ? store : NULL, window };
@@ -78,6 +109,8 @@ int outputs_count_self(struct outputs *outputs, struct store *store, unsigned in
 			      ?: counter_tell(&telling, "spool", "lines_dropped", now.points_dropped,
 					      &outputs->spool_counted.points_dropped);
 	}
+	for (size_t i = 0; !err && i < OUTPUT_KINDS && outputs->losses[i].kind; i++)
+		err = losses_count_self(&outputs->losses[i], &telling);
 	for (struct output *output = outputs->first; output && !err; output = output->next)
 		err = output_count_self(output, &telling);
 	return err;

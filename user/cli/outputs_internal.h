@@ -8,7 +8,6 @@
 /* What a kind keeps on disk. */
 enum storage {
 	STORAGE_NONE,
-	STORAGE_FILES, /* of its own: it needs the worker */
 	STORAGE_SPOOL, /* batches, unless its push_options, the first of its options, say queue.disk: 0 */
 };
 
@@ -40,5 +39,8 @@ struct output {
 	uint64_t counts_counted[COUNTS_MAX]; /* the same of its own counters */
 	int64_t retired;		     /* CLOCK_MONOTONIC; 0: in use */
 };
+
+/* Counts, and says, what goes with an output that is to be freed. */
+void output_lose(struct outputs *outputs, const struct output *output);
 
 #endif /* CLI_OUTPUTS_INTERNAL_H */

@@ -24,6 +24,7 @@ struct database {
 	sqlite3 *handle; /* NULL: could not be renewed */
 	sqlite3_stmt **statements;
 	int lock;
+	unsigned int generation;
 	bool noticed;
 	bool begun; /* the old file is set aside, a new one could not be made yet */
 	char path[DATABASE_PATH_BYTES];
@@ -245,6 +246,7 @@ int database_renew(struct database *database)
 			  "%s is corrupt (%s): it was set aside as %s, to begin an empty one", database->path,
 			  why, aside);
 		database->noticed = false;
+		database->generation++;
 	}
 	err = database_start(database, NULL);
 	database->begun = err && err != -EUCLEAN;
@@ -362,6 +364,11 @@ uint64_t database_log_bytes(const struct database *database)
 
 	snprintf(name, sizeof(name), "%s-wal", database->path);
 	return stat(name, &log) ? 0 : (uint64_t)log.st_size;
+}
+
+unsigned int database_generation(const struct database *database)
+{
+	return database->generation;
 }
 
 const char *database_problem(const struct database *database)

@@ -63,6 +63,8 @@ int database_execute(struct database *database, const char *sql);
 void database_rollback(struct database *database);
 /* The size of the log, which holds what is not in the file yet. */
 uint64_t database_log_bytes(const struct database *database);
+/* How many files were set aside: a row belongs to the one that was there when it was written. */
+unsigned int database_generation(const struct database *database);
 /* The last problem in SQLite's words, for sentences. */
 const char *database_problem(const struct database *database);
 

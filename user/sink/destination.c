@@ -242,6 +242,8 @@ void destination_add_stats(const struct destination *destination, struct sink_st
 	stats->lines_dropped += outbox.points_dropped;
 	stats->batches_queued += outbox.batches_queued;
 	stats->bytes_queued += outbox.bytes_queued;
+	stats->batches_unsaved += outbox.in_memory_only ? outbox.batches_queued : 0;
+	stats->lines_unsaved += outbox.in_memory_only ? outbox.points_queued : 0;
 	stats->bytes_spooled += outbox.bytes_spooled;
 	stats->batches_rejected += outbox.batches_rejected;
 	stats->lines_rejected += outbox.points_rejected;

@@ -243,6 +243,7 @@ static void on_aging(evutil_socket_t fd, short events, void *context)
 	outbox_expire(outbox);
 	if (!TAILQ_EMPTY(&outbox->list))
 		event_add(outbox->aging, &aging_interval);
+	outbox_go_on(outbox);
 }
 
 struct outbox *outbox_new(struct event_base *base, const struct outbox_options *options, struct error *error)
@@ -391,4 +392,5 @@ bool outbox_is_safe(const struct outbox *outbox)
 void outbox_stats(const struct outbox *outbox, struct outbox_stats *stats)
 {
 	*stats = outbox->stats;
+	stats->in_memory_only = !outbox->client;
 }

@@ -40,7 +40,8 @@ struct outbox_options {
 struct outbox_stats {
 	uint64_t batches_queued, bytes_queued, points_queued; /* in memory or on disk, each counted once */
 	uint64_t bytes_memory;
-	uint64_t batches_spooled, bytes_spooled;  /* of these, safely on disk */
+	uint64_t batches_spooled, bytes_spooled; /* of these, safely on disk */
+	bool in_memory_only; /* there is no spool: what is queued is gone if the outbox is freed */
 	uint64_t batches_dropped, points_dropped; /* over the limits, or too old; since the start */
 	uint64_t batches_rejected, points_rejected;
 	uint64_t spool_errors; /* batches that could not be written to disk or read back */
@@ -48,7 +49,7 @@ struct outbox_stats {
 
 /* The texts must outlive it. NULL with the sentence in `error`. */
 struct outbox *outbox_new(struct event_base *base, const struct outbox_options *options, struct error *error);
-/* What is not on disk is gone, without a spool; with one, spool_free() sees to it. Safe on NULL. */
+/* What is not on disk is gone, without a spool; with one, it sees to it, and counts what it cannot write. Safe on NULL. */
 void outbox_free(struct outbox *outbox);
 
 /* What becomes of the oldest if `len` bytes more are added. */

@@ -71,6 +71,8 @@ struct entry *outbox_oldest(const struct outbox *outbox);
  * not. `writable`: they will leave memory when they are written, so there may be more of them.
  */
 bool outbox_make_room(struct outbox *outbox, size_t len, bool writable);
+/* Something went without having been asked for: reads back what is next by now, if it was wanted. */
+void outbox_go_on(struct outbox *outbox);
 void outbox_tell_freed(const struct outbox *outbox);
 /* Calls available() if outbox_take() has something that it had not. */
 void outbox_tell(struct outbox *outbox);

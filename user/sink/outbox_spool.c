@@ -5,6 +5,7 @@
  * is, with the limit that it has.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <event2/event.h>
 #include "lib/clock.h"
@@ -157,6 +158,14 @@ void outbox_read_ahead(struct outbox *outbox)
 	}
 }
 
+void outbox_go_on(struct outbox *outbox)
+{
+	if (!outbox->wanted || outbox->finding)
+		return;
+	outbox_read_ahead(outbox);
+	outbox_tell(outbox);
+}
+
 static void on_written(void *context, uint64_t row, int err)
 {
 	struct outbox *outbox = context;
@@ -210,6 +219,8 @@ static void on_read(void *context, uint64_t row, struct batch *batch, int err)
 
 	if (!entry || !entry->reading) {
 		batch_release(batch);
+		/* It grew too old while it was read, and was the one that somebody waits for. */
+		outbox_go_on(outbox);
 		return;
 	}
 	entry->reading = false;
@@ -225,6 +236,20 @@ static void on_read(void *context, uint64_t row, struct batch *batch, int err)
 			entry_read_failed(outbox, entry, err);
 	}
 	outbox_tell(outbox);
+}
+
+/* The older ones, which there is no memory to list. */
+static void found_lose(struct outbox *outbox, const struct spool_row *rows, size_t count)
+{
+	uint64_t points = 0;
+
+	for (size_t i = 0; i < count; i++)
+		points += rows[i].points;
+	outbox->stats.spool_errors += count;
+	log_error(
+		"cannot list %zu batches (%" PRIu64
+		" points) that the spool holds for %s: out of memory; they are kept there until the next start",
+		count, points, outbox->options.what);
 }
 
 /*
@@ -248,8 +273,10 @@ static void on_found(void *context, const struct spool_row *rows, size_t count, 
 	while (count--) {
 		struct entry *entry = calloc(1, sizeof(*entry));
 
-		if (!entry)
+		if (!entry) {
+			found_lose(outbox, rows, count + 1);
 			break;
+		}
 		created = rows[count].created > 0 ? rows[count].created : 0;
 		if (up - (now - created) < born)
 			born = up - (now - created);
@@ -306,9 +333,31 @@ int outbox_attach(struct outbox *outbox)
 	return outbox->client ? 0 : -ENOMEM;
 }
 
+/* What does not go to disk in any way: it is larger than queue.disk, or memory has run out. */
+static void outbox_lose(struct outbox *outbox)
+{
+	const struct entry *entry;
+	uint64_t batches = 0, points = 0;
+
+	TAILQ_FOREACH(entry, &outbox->unsaved, beside)
+	{
+		batches++;
+		points += entry->points;
+	}
+	if (!batches)
+		return;
+	log_warning(
+		"%" PRIu64 " batches (%" PRIu64
+		" points) for %s cannot be kept on disk, and are dropped: the output ends; see queue.disk",
+		batches, points, outbox->options.what);
+	spool_lose(outbox->client, batches, points);
+}
+
 void outbox_detach(struct outbox *outbox)
 {
 	outbox_save(outbox);
+	if (outbox->client)
+		outbox_lose(outbox);
 	spool_detach(outbox->client);
 	outbox->client = NULL;
 	if (outbox->saving)

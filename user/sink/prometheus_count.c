@@ -21,6 +21,8 @@
 
 /* Flushes that may wait for a disk that hangs. */
 #define WAITING_MAX 16
+/* How long what was given is waited for at the end. */
+#define LEAVE_NS (2 * NS_PER_SECOND)
 
 struct prometheus_count {
 	struct worker *worker;
@@ -301,7 +303,13 @@ void prometheus_count_free(struct prometheus_count *count)
 	if (!count)
 		return;
 	count->leaving = true;
-	worker_free(count->worker);
+	/* A disk that hangs keeps what it has. */
+	if (!worker_free_until(count->worker, clock_read(CLOCK_MONOTONIC) + LEAVE_NS)) {
+		log_error(
+			"left without waiting for the disk: %zu flushes were not added to Prometheus's totals in %s in time, and are lost",
+			count->stats.flushes_waiting, count->state_dir);
+		return;
+	}
 	prometheus_file_close(count->file);
 	totals_free(count->totals);
 	free(count);

@@ -40,7 +40,7 @@ struct prometheus_count *prometheus_count_new(struct event_base *base, const cha
 					      const struct prometheus_options *options,
 					      const struct prometheus_count_events *events,
 					      struct error *error);
-/* Waits until what was given to it is saved. Calls nothing back. Safe on NULL. */
+/* Waits until what was given to it is saved, but not long for a disk that hangs. Calls nothing back. Safe on NULL. */
 void prometheus_count_free(struct prometheus_count *count);
 
 /* Adds a flush; takes a reference. */

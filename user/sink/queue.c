@@ -98,6 +98,16 @@ struct batch *queue_first(struct queue *queue)
 	return TAILQ_FIRST(&queue->list);
 }
 
+size_t queue_lines(const struct queue *queue)
+{
+	const struct batch *batch;
+	size_t lines = 0;
+
+	TAILQ_FOREACH(batch, &queue->list, next)
+	lines += batch->lines;
+	return lines;
+}
+
 void queue_pop(struct queue *queue)
 {
 	batch_remove(queue, TAILQ_FIRST(&queue->list));

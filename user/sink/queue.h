@@ -33,6 +33,8 @@ void queue_release(struct queue *queue);
 void queue_add(struct queue *queue, const char *text, size_t len);
 /* The oldest batch; NULL: empty. */
 struct batch *queue_first(struct queue *queue);
+/* Of all batches. */
+size_t queue_lines(const struct queue *queue);
 /* Removes the oldest batch, which has been delivered. */
 void queue_pop(struct queue *queue);
 

@@ -18,14 +18,12 @@ struct relay_feed;
 struct sink;
 struct snapshot;
 struct spool;
-struct worker;
 
 /* What the daemon lends its sinks; all of it outlives them. */
 struct sink_environment {
 	struct event_base *base;
 	/* Read at each delivery: what it points to may change between two. NULL: format_defaults. */
 	const struct format_options *names;
-	struct worker *worker;	   /* for what may block; NULL: there is none, as no sink needs it */
 	struct spool *spool;	   /* NULL: batches wait in memory only */
 	const char *state_dir;	   /* where files outlive the daemon; "": nowhere */
 	struct relay_feed *relays; /* where relays get what they pass on */
@@ -69,6 +67,7 @@ struct sink_stats {
 	uint64_t lines_sent, bytes_sent, batches_sent;
 	uint64_t batches_dropped, lines_dropped; /* pushed out of the queue */
 	uint64_t batches_queued, bytes_queued;
+	uint64_t batches_unsaved, lines_unsaved;   /* of these, gone if the sink is freed now */
 	uint64_t bytes_spooled;			   /* of these, on disk */
 	uint64_t metrics_waiting;		   /* for being made into batches: not among them */
 	uint64_t batches_rejected, lines_rejected; /* the other side will never take them */

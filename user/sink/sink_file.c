@@ -2,7 +2,8 @@
 /*
  * Flushes wait in a queue; the worker writes the first of them, and tells when it has. What the
  * disk does not take stays the first, and is tried again with the next flush, until the queue is
- * full: then the oldest goes, counted.
+ * full: then the oldest goes, counted. The worker is the file's own: a disk that hangs holds up
+ * nobody else, and whoever frees the output does not wait for it.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -38,7 +39,7 @@ struct file {
 	struct worker *worker;
 	struct file_disk disk; /* the worker's while a job runs */
 	struct chunk_list chunks;
-	size_t bytes, count;
+	size_t bytes, count, lines;
 	struct job job;
 	const struct chunk *writing; /* by the job; NULL: there is none */
 	int err;		     /* of the job */
@@ -55,6 +56,7 @@ static void chunk_free(struct file *file, struct chunk *chunk)
 	TAILQ_REMOVE(&file->chunks, chunk, next);
 	file->bytes -= chunk->text.len;
 	file->count--;
+	file->lines -= chunk->lines;
 	text_release(&chunk->text);
 	free(chunk);
 }
@@ -175,6 +177,7 @@ static void file_deliver(struct sink *sink, struct snapshot *snapshot)
 		TAILQ_INSERT_TAIL(&file->chunks, chunk, next);
 		file->bytes += chunk->text.len;
 		file->count++;
+		file->lines += chunk->lines;
 	}
 	snapshot_free(view);
 	/* First, so that one that is larger than the limit is not what goes over it. */
@@ -203,6 +206,8 @@ static void file_stats(const struct sink *sink, struct sink_stats *stats)
 		.lines_dropped = file->lines_dropped,
 		.batches_queued = file->count,
 		.bytes_queued = file->bytes,
+		.batches_unsaved = file->count,
+		.lines_unsaved = file->lines,
 		.events_without_place = file->events_without_place,
 		.report = file->report,
 		.counts = &file->errors,
@@ -212,16 +217,28 @@ static void file_stats(const struct sink *sink, struct sink_stats *stats)
 		snprintf(stats->last_error, sizeof(stats->last_error), "%s", strerror(-file->err));
 }
 
-static void file_free(struct sink *sink)
+static void file_release(struct file *file)
 {
-	struct file *file = (struct file *)sink;
-
-	if (file->writing)
-		worker_finish(file->worker);
 	while (!TAILQ_EMPTY(&file->chunks))
 		chunk_free(file, TAILQ_FIRST(&file->chunks));
 	file_disk_close(&file->disk);
 	free(file);
+}
+
+static void job_drop(struct job *job)
+{
+	file_release((struct file *)((char *)job - offsetof(struct file, job)));
+}
+
+static void file_free(struct sink *sink)
+{
+	struct file *file = (struct file *)sink;
+	bool writing = file->writing;
+
+	/* Which drops the job, and the file with it: now, or when the disk lets go of it. */
+	worker_dismiss(file->worker);
+	if (!writing)
+		file_release(file);
 }
 
 static const struct sink_operations file_operations = {
@@ -243,12 +260,16 @@ struct sink *sink_file_new(const struct sink_environment *environment, const voi
 	file->sink.operations = &file_operations;
 	file->options = *(const struct file_options *)options;
 	file->names = environment->names ? environment->names : &format_defaults;
-	file->worker = environment->worker;
 	file->disk =
 		(struct file_disk){ file->options.path, file->options.max_bytes, file->options.keep, -1 };
-	file->job = (struct job){ .work = job_work, .done = job_done };
+	file->job = (struct job){ .work = job_work, .done = job_done, .drop = job_drop };
 	file->errors.name = "write_errors";
 	file->report.last_flush = clock_read(CLOCK_REALTIME) / NS_PER_SECOND;
 	TAILQ_INIT(&file->chunks);
+	file->worker = worker_new(environment->base, error);
+	if (!file->worker) {
+		free(file);
+		return NULL;
+	}
 	return &file->sink;
 }

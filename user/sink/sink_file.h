@@ -22,7 +22,7 @@ struct file_options {
 	struct view_options view;
 };
 
-/* `options` are struct file_options; the environment has a worker. NULL with the sentence in `error`. */
+/* `options` are struct file_options. NULL with the sentence in `error`. */
 struct sink *sink_file_new(const struct sink_environment *environment, const void *options,
 			   struct error *error);
 

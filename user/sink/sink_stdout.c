@@ -206,6 +206,8 @@ static void output_stats(const struct sink *sink, struct sink_stats *stats)
 		.lines_dropped = output->queue.lines_dropped,
 		.batches_queued = output->queue.count,
 		.bytes_queued = output->queue.bytes,
+		.batches_unsaved = output->queue.count,
+		.lines_unsaved = queue_lines(&output->queue),
 		.events_without_place = output->events_without_place,
 		.report = output->self,
 	};

@@ -127,14 +127,17 @@ static void on_done(struct job *base)
 	job_keep_deletes(spool);
 	if (job->notice)
 		log_error("%s", job->error.text);
+	/* In the order in which it was done: what is written after the loss is in the new file. */
+	if (job->deletes_lost)
+		spool_tell_lost(spool);
 	while ((operation = TAILQ_FIRST(&job->operations))) {
 		TAILQ_REMOVE(&job->operations, operation, next);
 		spool_tell(spool, operation);
+		if (operation->lost)
+			spool_tell_lost(spool);
 		operation_free(operation);
 	}
 	spool_tell_recovered(spool);
-	if (job->lost)
-		spool_tell_lost(spool);
 	spool->working = false;
 	spool_kick(spool);
 }
@@ -257,17 +260,27 @@ struct spool *spool_new(struct worker *worker, const char *directory, struct err
 	return spool;
 }
 
-void spool_free(struct spool *spool)
+bool spool_free_until(struct spool *spool, int64_t until)
 {
 	if (!spool)
-		return;
+		return true;
 	spool->deletes_failed = false;
 	spool_kick(spool);
-	worker_finish(spool->worker);
+	if (!worker_finish_until(spool->worker, until)) {
+		spool_tell_left(spool);
+		event_free(spool->tick);
+		return false;
+	}
 	if (spool->batches_lost)
 		log_error("%" PRIu64 " batches could not be written to the spool in %s, and are lost",
 			  spool->batches_lost, spool->directory);
 	spool_release(spool);
+	return true;
+}
+
+void spool_free(struct spool *spool)
+{
+	spool_free_until(spool, INT64_MAX);
 }
 
 void spool_settle(struct spool *spool, int64_t max_age)
@@ -276,11 +289,6 @@ void spool_settle(struct spool *spool, int64_t max_age)
 	spool->max_age = max_age;
 	spool_forget(spool, true);
 	spool_kick(spool);
-}
-
-void spool_stats(const struct spool *spool, struct spool_stats *stats)
-{
-	*stats = spool->stats;
 }
 
 static struct spool_client *client_of(struct spool *spool, const char *destination)

@@ -35,19 +35,27 @@ struct spool_events {
 	void (*written)(void *context, uint64_t row, int err);
 	/* The batch, to be released; or NULL: -EBADMSG or -ENOENT, it is damaged or not there; or what may pass. */
 	void (*read)(void *context, uint64_t row, struct batch *batch, int err);
-	/* The database was set aside: no row is there any more but those that will yet be written. */
+	/* The database was set aside: no row is there any more of which it was told before. */
 	void (*lost)(void *context);
 	void *context;
 };
 
 struct spool_stats {
-	uint64_t batches_dropped, points_dropped; /* too old, of destinations that no output has */
+	/* Too old, of destinations that no output has; or not to be written, and their client has left. */
+	uint64_t batches_dropped, points_dropped;
 };
 
 /* Opens or creates it, and locks it against another daemon. Blocks. NULL with the sentence in `error`. */
 struct spool *spool_new(struct worker *worker, const char *directory, struct error *error);
 /* After all clients have left. Blocks until what was to be written is written. Safe on NULL. */
 void spool_free(struct spool *spool);
+/* Nothing is with the disk, or waits for it: spool_free() has hardly anything to do. */
+bool spool_is_idle(const struct spool *spool);
+/*
+ * spool_free(), if that is done by `until` (CLOCK_MONOTONIC). False: the disk hangs, and what was to be written is
+ * lost, which is logged; the spool stays, as the worker has it, which is to be freed by the same time.
+ */
+bool spool_free_until(struct spool *spool, int64_t until);
 
 /*
  * From now on these are all the outputs there are: says how many batches wait for destinations that no client
@@ -64,6 +72,9 @@ struct spool_client *spool_attach(struct spool *spool, const char *destination,
 				  const struct spool_events *events, bool *waits);
 /* Calls nothing back any more. What is to be written yet will be. Safe on NULL. */
 void spool_detach(struct spool_client *client);
+
+/* The client leaves, and these could not even be given to spool_write(): counts them. */
+void spool_lose(struct spool_client *client, uint64_t batches, uint64_t points);
 
 /* A number for a batch, greater than all before. */
 uint64_t spool_row(struct spool *spool);

@@ -37,7 +37,8 @@ struct operation {
 	uint64_t row;
 	struct batch *batch;
 	int err;
-	struct spool_row *rows;	     /* found by LIST */
+	bool lost;		/* the database was set aside: what was told before is not there any more */
+	struct spool_row *rows; /* found by LIST */
 	struct forgotten *forgotten; /* found by FORGET, FORGOTTEN_MAX */
 	size_t count;		     /* of these */
 	char **known;		     /* to FORGET */
@@ -62,8 +63,9 @@ struct spool_job {
 	struct row_numbers deletes;
 	struct operation_list operations;
 	int delete_error;
-	bool lost;   /* the database was set aside */
-	bool notice; /* with this sentence */
+	bool lost;	   /* the database was set aside, by the operation at hand */
+	bool deletes_lost; /* or by the deletions */
+	bool notice;	   /* with this sentence */
 	struct error error;
 	char problem[160]; /* why the last write failed */
 };
@@ -104,6 +106,8 @@ void spool_job_work(struct job *job);
 
 /* In the loop: what became of one operation, whose batch may be taken over. */
 void spool_tell(struct spool *spool, struct operation *operation);
+/* To the log: what is not written, as the disk hangs. */
+void spool_tell_left(const struct spool *spool);
 /* After all operations of a job, and each minute: the disk may have been made whole. */
 void spool_tell_recovered(struct spool *spool);
 void spool_tell_quiet(struct spool *spool);

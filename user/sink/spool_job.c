@@ -14,11 +14,14 @@
 /* The database, if it is corrupt, is exchanged for an empty one. */
 static int job_check(struct spool_job *job, int err)
 {
+	const unsigned int generation = database_generation(job->database);
 	const char *notice;
 
 	if (err != -EUCLEAN && err != -EBADF)
 		return err;
-	if (!database_renew(job->database) || err == -EUCLEAN)
+	database_renew(job->database);
+	/* If it cannot be renewed, what could be read a moment ago cannot be either. */
+	if (err == -EUCLEAN || database_generation(job->database) != generation)
 		job->lost = true;
 	notice = database_notice(job->database);
 	if (notice) {
@@ -132,16 +135,19 @@ void spool_job_work(struct job *base)
 	struct operation *operation;
 
 	job->delete_error = 0;
-	job->lost = false;
+	job->deletes_lost = job->lost = false;
 	job->notice = false;
 	if (job->deletes.count)
 		job->delete_error =
 			job_check(job, rows_delete(job->database, job->deletes.rows, job->deletes.count));
+	job->deletes_lost = job->lost;
 	TAILQ_FOREACH(operation, &job->operations, next)
 	{
+		job->lost = false;
 		if (operation->kind == OPERATION_WRITE)
 			operation = job_write(job, operation);
 		else
 			job_do(job, operation);
+		operation->lost = job->lost;
 	}
 }

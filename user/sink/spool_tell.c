@@ -4,9 +4,47 @@
  * disk that cannot be written is complained about once, by whichever batch finds out first. On a
  * full disk small batches may find room where large ones do not: that is no end of it.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include "lib/log.h"
 #include "sink/spool_internal.h"
+
+void spool_stats(const struct spool *spool, struct spool_stats *stats)
+{
+	*stats = spool->stats;
+}
+
+void spool_lose(struct spool_client *client, uint64_t batches, uint64_t points)
+{
+	client->spool->stats.batches_dropped += batches;
+	client->spool->stats.points_dropped += points;
+	client->spool->batches_lost += batches;
+}
+
+static size_t writes_count(const struct operation_list *list)
+{
+	const struct operation *operation;
+	size_t count = 0;
+
+	TAILQ_FOREACH(operation, list, next)
+	count += operation->kind == OPERATION_WRITE;
+	return count;
+}
+
+bool spool_is_idle(const struct spool *spool)
+{
+	return !spool->working && TAILQ_EMPTY(&spool->pending) && TAILQ_EMPTY(&spool->reads);
+}
+
+void spool_tell_left(const struct spool *spool)
+{
+	/* The worker changes neither the list that it has, nor what is to be done. */
+	const size_t batches = writes_count(&spool->current.operations) + writes_count(&spool->pending);
+
+	log_error(
+		"left without waiting for the disk: %zu batches were not written to the spool in %s in time, and are lost",
+		batches, spool->directory);
+}
 
 static bool has_failed(const struct trouble *trouble, uint64_t row)
 {
@@ -42,11 +80,6 @@ void spool_tell_recovered(struct spool *spool)
 	struct trouble *trouble = &spool->trouble;
 	const struct operation *next = TAILQ_FIRST(&spool->pending);
 
-	/* A database that was set aside has a sentence of its own. */
-	if (spool->current.lost) {
-		spool->complained = false;
-		*trouble = (struct trouble){};
-	}
 	/* What is tried again together is judged together, be it several jobs. */
 	if (next && next->kind == OPERATION_WRITE)
 		return;
@@ -72,13 +105,13 @@ static void spool_tell_write(struct spool *spool, const struct operation *operat
 	if (!operation->err) {
 		spool->trouble.storing = true;
 		spool->trouble.healed |= has_failed(&spool->trouble, operation->row);
-	} else if (!spool->current.lost) {
+	} else if (operation->err != -EUCLEAN) {
 		spool_note_failure(spool, operation->row);
 	}
 	if (!client->gone)
 		client->events.written(client->events.context, operation->row, operation->err);
 	else if (operation->err)
-		spool->batches_lost++;
+		spool_lose(operation->client, 1, operation->batch->points);
 }
 
 static void spool_tell_forgotten(struct spool *spool, const struct operation *operation)
@@ -133,6 +166,9 @@ void spool_tell_lost(struct spool *spool)
 {
 	struct spool_client *client, *next;
 
+	/* It has a sentence of its own. */
+	spool->complained = false;
+	spool->trouble = (struct trouble){};
 	for (client = TAILQ_FIRST(&spool->clients); client; client = next) {
 		next = TAILQ_NEXT(client, next);
 		client->events.lost(client->events.context);
