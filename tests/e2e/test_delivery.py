@@ -120,7 +120,7 @@ REFUSALS = {
     "too many": Answer(429),
     "its own fault": Answer(503),
     "garbage": Answer(0, raw=GARBAGE),
-    "half an answer": Answer(0, raw=b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this"),
+    "half an answer": Answer(0, raw=b"HTTP/1.1 503 Busy\r\nContent-Length: 100\r\n\r\nonly this"),
     "nothing": Answer(0, raw=b""),
 }
 
