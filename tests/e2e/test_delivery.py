@@ -427,7 +427,8 @@ def test_a_hundred_thousand_series(start):
 def test_what_the_resolver_library_says(start, tmp_path):
     """It is for those who want to know all, and in lines like the daemon's own."""
     with deaf_resolver(tmp_path, "timeout:1 attempts:1 max-timeouts:1") as (prefix, _):
-        one = start(graphite("carbon.example:2003"), "log.level=debug", command_prefix=prefix)
+        # Its own patience is a second: `timeout` must not end the lookup before.
+        one = start(graphite("carbon.example:2003", more="timeout: 10s"), "log.level=debug", command_prefix=prefix)
         wait_for(lambda: "has failed: request timed out" in one.log(), "the resolver to give up")
         assert "kstatsd: debug: libevent: " in one.log()
         assert [line for line in one.log().splitlines() if not line.startswith("kstatsd: ")] == []
