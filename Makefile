@@ -36,16 +36,17 @@ BPF_FLAGS := -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall $(filter -Wer
 
 BPF_SOURCES := $(wildcard bpf/*.bpf.c)
 SKELETONS := $(BPF_SOURCES:bpf/%.bpf.c=$(OUTPUT)/%.skel.h)
-USER_SOURCES := $(wildcard user/*/*.c)
-PROTOS := $(wildcard user/sink/*.proto)
-PROTO_HEADERS := $(PROTOS:user/sink/%.proto=$(OUTPUT)/proto/%.pb-c.h)
+USER_SOURCES := $(wildcard user/*/*.c user/*/*/*.c)
+PROTOS := $(wildcard user/sink/*/*.proto)
+PROTO_HEADERS := $(patsubst %.proto,$(OUTPUT)/proto/%.pb-c.h,$(notdir $(PROTOS)))
+vpath %.proto $(dir $(PROTOS))
 PROTO_OBJECTS := $(PROTO_HEADERS:.h=.o)
 USER_OBJECTS := $(USER_SOURCES:%.c=$(OUTPUT)/%.o) $(PROTO_OBJECTS)
 LIBRARY_OBJECTS := $(filter-out $(OUTPUT)/user/cli/main.o,$(USER_OBJECTS))
 C_TESTS := $(patsubst %.c,$(OUTPUT)/%,$(wildcard tests/unit/test_*.c tests/bpf/test_*.c))
 BENCHES := $(patsubst %.c,$(OUTPUT)/%,$(wildcard tests/bench/*.c))
 FUZZERS := $(patsubst %.c,$(OUTPUT)/%,$(wildcard tests/fuzz/fuzz_*.c))
-FORMATTED := $(wildcard bpf/*.[ch] user/*/*.[ch] tests/*/*.[ch])
+FORMATTED := $(wildcard bpf/*.[ch] user/*/*.[ch] user/*/*/*.[ch] tests/*/*.[ch])
 
 ifeq ($(V),1)
 say = @:
@@ -141,11 +142,11 @@ $(OUTPUT)/tests/bpf/%.skel.h: $(OUTPUT)/tests/bpf/%.bpf.o
 	$(say) SKELETON $@
 	$(Q)$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf > $@
 
-# Messages of other people's protocols: user/sink/X.proto -> X.pb-c.[ch].
-$(OUTPUT)/proto/%.pb-c.c $(OUTPUT)/proto/%.pb-c.h: user/sink/%.proto
+# Messages of other people's protocols: user/sink/ROOM/X.proto -> X.pb-c.[ch].
+$(OUTPUT)/proto/%.pb-c.c $(OUTPUT)/proto/%.pb-c.h: %.proto
 	$(say) PROTO $<
 	@mkdir -p $(@D)
-	$(Q)$(PROTOC) --proto_path=user/sink --c_out=$(OUTPUT)/proto $<
+	$(Q)$(PROTOC) --proto_path=$(<D) --c_out=$(OUTPUT)/proto $<
 
 $(OUTPUT)/proto/%.o: $(OUTPUT)/proto/%.c $(OUTPUT)/flags
 	$(say) CC $<

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <event2/event.h>
 #include "core/snapshot.h"
-#include "sink/batch.h"
-#include "sink/push.h"
+#include "sink/delivery/batch.h"
+#include "sink/delivery/push.h"
 
 #define FAKES_MAX 4
 

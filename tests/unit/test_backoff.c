@@ -5,7 +5,7 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include "sink/backoff.h"
+#include "sink/transport/backoff.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -27,8 +27,8 @@
 #include "directory.h"
 #include "lib/clock.h"
 #include "lib/log.h"
-#include "sink/batch.h"
-#include "sink/connection.h"
+#include "sink/delivery/batch.h"
+#include "sink/transport/connection.h"
 
 #define SECONDS_MAX 5
 

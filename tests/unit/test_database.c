@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include "directory.h"
-#include "sink/database.h"
+#include "sink/delivery/database.h"
 
 /* More than SQLite keeps in its memory. */
 #define ROWS 20000

@@ -15,8 +15,8 @@
 #include <cmocka.h>
 #include "lib/clock.h"
 #include "lib/log.h"
-#include "sink/batch.h"
-#include "sink/datagram.h"
+#include "sink/delivery/batch.h"
+#include "sink/transport/datagram.h"
 #include "sink/encoder.h"
 #include "sink/text.h"
 

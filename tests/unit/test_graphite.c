@@ -19,7 +19,7 @@
 #include <cmocka.h>
 #include "core/snapshot.h"
 #include "lib/log.h"
-#include "sink/sink_graphite.h"
+#include "sink/graphite/sink_graphite.h"
 #include "sink/text.h"
 
 #define SECONDS_MAX 10

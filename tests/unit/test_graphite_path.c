@@ -13,8 +13,8 @@
 #include <cmocka.h>
 #include "core/snapshot.h"
 #include "sink/format.h"
-#include "sink/graphite_path.h"
-#include "sink/graphite_pickle.h"
+#include "sink/graphite/graphite_path.h"
+#include "sink/graphite/graphite_pickle.h"
 
 static const struct {
 	const char *template, *tags, *path;

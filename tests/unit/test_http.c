@@ -21,9 +21,9 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/number.h"
-#include "sink/http_secret.h"
-#include "sink/http_transport.h"
-#include "sink/batch.h"
+#include "sink/transport/http_secret.h"
+#include "sink/transport/http_transport.h"
+#include "sink/delivery/batch.h"
 #include "sink/text.h"
 
 #define SECONDS_MAX 10

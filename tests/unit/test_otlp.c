@@ -12,8 +12,8 @@
 #include "core/histogram.h"
 #include "core/snapshot.h"
 #include "otlp.pb-c.h"
-#include "sink/otlp_frame.h"
-#include "sink/otlp_point.h"
+#include "sink/otlp/otlp_frame.h"
+#include "sink/otlp/otlp_point.h"
 
 #define END 1700000010
 #define NS 1000000000ULL

@@ -16,9 +16,9 @@
 #include "directory.h"
 #include "lib/clock.h"
 #include "lib/log.h"
-#include "sink/outbox_internal.h"
-#include "sink/spool.h"
-#include "sink/worker.h"
+#include "sink/delivery/outbox_internal.h"
+#include "sink/delivery/spool.h"
+#include "sink/delivery/worker.h"
 
 #define NS_PER_MS 1000000ll
 

@@ -16,10 +16,10 @@
 #include "prometheus.pb-c.h"
 #include "core/histogram.h"
 #include "core/snapshot.h"
-#include "sink/prometheus_exposition.h"
-#include "sink/prometheus_file.h"
-#include "sink/prometheus_names.h"
-#include "sink/prometheus_totals.h"
+#include "sink/prometheus/prometheus_exposition.h"
+#include "sink/prometheus/prometheus_file.h"
+#include "sink/prometheus/prometheus_names.h"
+#include "sink/prometheus/prometheus_totals.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define SECOND 1000000000ll

@@ -15,11 +15,11 @@
 #include "core/snapshot.h"
 #include "lib/clock.h"
 #include "lib/log.h"
-#include "sink/batch.h"
-#include "sink/push.h"
-#include "sink/ring.h"
-#include "sink/spool.h"
-#include "sink/worker.h"
+#include "sink/delivery/batch.h"
+#include "sink/delivery/push.h"
+#include "sink/delivery/ring.h"
+#include "sink/delivery/spool.h"
+#include "sink/delivery/worker.h"
 
 static struct sink *sink_new(struct setting *setting)
 {

@@ -9,8 +9,8 @@
 #include "push_fakes.h"
 #include "lib/clock.h"
 #include "lib/log.h"
-#include "sink/spool.h"
-#include "sink/worker.h"
+#include "sink/delivery/spool.h"
+#include "sink/delivery/worker.h"
 
 #define MANY 100000
 #define NAME_BYTES 24

@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include "lib/log.h"
 #include "sink/encoder.h"
-#include "sink/relay.h"
+#include "sink/relay/relay.h"
 
 #define DELAY 100000000LL
 

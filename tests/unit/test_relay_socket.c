@@ -15,8 +15,8 @@
 #include <sys/socket.h>
 #include <cmocka.h>
 #include "lib/clock.h"
-#include "sink/relay_socket.h"
-#include "sink/resolve.h"
+#include "sink/relay/relay_socket.h"
+#include "sink/transport/resolve.h"
 
 #define NAME "statsd.example:8125"
 

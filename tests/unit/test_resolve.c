@@ -23,7 +23,7 @@
 #include <cmocka.h>
 #include "directory.h"
 #include "lib/clock.h"
-#include "sink/resolve.h"
+#include "sink/transport/resolve.h"
 
 #define SECONDS_MAX 10
 #define TYPE_A 1

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
-#include "sink/ring.h"
+#include "sink/delivery/ring.h"
 
 #define NAMES 20000
 #define NODES 5

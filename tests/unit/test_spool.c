@@ -23,8 +23,8 @@
 #include "directory.h"
 #include "lib/clock.h"
 #include "lib/log.h"
-#include "sink/spool_internal.h"
-#include "sink/worker.h"
+#include "sink/delivery/spool_internal.h"
+#include "sink/delivery/worker.h"
 
 #define ROWS_MAX 4096
 #define MIB (1 << 20)

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
-#include "sink/tls.h"
+#include "sink/transport/tls.h"
 
 static const struct {
 	struct tls_options options;

@@ -13,7 +13,7 @@
 #include "core/histogram.h"
 #include "core/snapshot.h"
 #include "sink/format.h"
-#include "sink/wavefront.h"
+#include "sink/wavefront/wavefront.h"
 
 #define NOW 1700000000
 #define TAIL " 1 1700000000 source=\"h\""

@@ -16,7 +16,7 @@
 #include <cmocka.h>
 #include <event2/event.h>
 #include "lib/clock.h"
-#include "sink/worker.h"
+#include "sink/delivery/worker.h"
 
 #define JOBS 100
 

@@ -5,9 +5,9 @@
  */
 #include <stdio.h>
 #include "cli/check_files.h"
-#include "sink/http_token.h"
-#include "sink/prometheus.h"
-#include "sink/tls.h"
+#include "sink/transport/http_token.h"
+#include "sink/prometheus/prometheus.h"
+#include "sink/transport/tls.h"
 
 struct check {
 	void (*note)(const char *text);

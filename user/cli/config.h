@@ -17,13 +17,13 @@
 #include "probe/capture.h"
 #include "sink/format.h"
 #include "sink/options.h"
-#include "sink/prometheus.h"
-#include "sink/relay.h"
+#include "sink/prometheus/prometheus.h"
+#include "sink/relay/relay.h"
 #include "sink/sink_file.h"
-#include "sink/sink_graphite.h"
-#include "sink/sink_otlp.h"
+#include "sink/graphite/sink_graphite.h"
+#include "sink/otlp/sink_otlp.h"
 #include "sink/sink_stdout.h"
-#include "sink/sink_wavefront.h"
+#include "sink/wavefront/sink_wavefront.h"
 
 #define CONFIG_DEFAULT_FILE "/etc/kstatsd/kstatsd.yaml"
 #define OUTPUTS_MAX 8 /* of one kind */

@@ -4,7 +4,7 @@
 #include <string.h>
 #include "cli/config_push.h"
 #include "lib/number.h"
-#include "sink/prometheus_listen.h"
+#include "sink/prometheus/prometheus_listen.h"
 
 #define PROMETHEUS_FIELD(member)                               \
 	.offset = offsetof(struct prometheus_options, member), \

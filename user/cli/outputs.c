@@ -7,8 +7,8 @@
 #include "core/snapshot.h"
 #include "lib/clock.h"
 #include "lib/log.h"
-#include "sink/spool.h"
-#include "sink/worker.h"
+#include "sink/delivery/spool.h"
+#include "sink/delivery/worker.h"
 
 static const struct output_kind kinds[] = {
 	{ offsetof(struct config, table), sizeof(struct stdout_options), 0,

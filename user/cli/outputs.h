@@ -12,9 +12,9 @@
 #include <stdint.h>
 #include "cli/config.h"
 #include "sink/format.h"
-#include "sink/relay.h"
+#include "sink/relay/relay.h"
 #include "sink/sink.h"
-#include "sink/spool.h"
+#include "sink/delivery/spool.h"
 
 struct event_base;
 struct output;

@@ -12,7 +12,7 @@
 #include "core/store.h"
 #include "lib/log.h"
 #include "sink/encoder.h"
-#include "sink/spool.h"
+#include "sink/delivery/spool.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -14,8 +14,8 @@
 #include <string.h>
 #include "core/snapshot.h"
 #include "sink/format.h"
-#include "sink/graphite_path.h"
-#include "sink/graphite_pickle.h"
+#include "sink/graphite/graphite_path.h"
+#include "sink/graphite/graphite_pickle.h"
 #include "sink/sink.h"
 
 /* One metric on its way into lines. */

@@ -20,7 +20,7 @@
 #include "sink/sink_file.h"
 #include "sink/text.h"
 #include "sink/view.h"
-#include "sink/worker.h"
+#include "sink/delivery/worker.h"
 
 #define NS_PER_MSEC 1000000.0
 
