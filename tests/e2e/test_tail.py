@@ -151,7 +151,8 @@ def test_flood_loses_nothing(start):
         run_sum(daemon, "-T")
         assert [line for line in tail.lines() if "not shown (rate limit)" in line]
         stopped.process.send_signal(signal.SIGCONT)
-        wait_for(lambda: b"this output is too slow" in stopped.text(), "what the stopped one missed")
+        # Where it was missed depends on who gets the CPU: at the tail, or before, when the daemon reads too late.
+        wait_for(lambda: b" not shown (t" in stopped.text(), "what the stopped one missed")
 
 
 def test_daemon_stops(daemon, sendto):
