@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 """What outputs can do beside plain Graphite: protocols, templates, several addresses, TLS, filters, files."""
+import gzip
 import http.server
 import json
 import os
@@ -13,6 +14,7 @@ import time
 import jsonschema
 import pytest
 
+import wavefront
 from carbon import Carbon, FakeCarbon, assert_lines_valid
 from daemon import ROOT, free_port, send, wait_for
 
@@ -277,7 +279,11 @@ class TlsProxy(http.server.ThreadingHTTPServer):
 
     class Answer(http.server.BaseHTTPRequestHandler):
         def do_POST(self):  # pylint: disable=invalid-name
-            self.rfile.read(int(self.headers["Content-Length"]))
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            if self.headers["Content-Encoding"] == "gzip":
+                body = gzip.decompress(body)
+            for line in body.decode().splitlines():
+                wavefront.record(line)
             self.server.posts += 1
             self.send_response(200)
             self.end_headers()
